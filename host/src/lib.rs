@@ -3,6 +3,9 @@
 //! It is generic. It knows the contract, HTTP, OAuth and its store; it knows no vendor, and no vendor's word may
 //! occur here.
 
+pub mod capabilities;
+pub mod credentials;
 pub mod failure;
 pub mod origin;
 pub mod pipeline;
+pub mod runtime;
