@@ -12,7 +12,7 @@ pub(crate) const CREDENTIAL: &str = "dataverse";
 
 /// The JSON Schema (draft 2020-12) of the sink's configuration.
 pub fn config_schema() -> Value {
-    json!({
+    let mut schema = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Dynamics 365 leads",
         "type": "object",
@@ -52,41 +52,53 @@ pub fn config_schema() -> Value {
                 "enum": ["cut", "reject"],
                 "default": "cut"
             },
-            "rows_per_request": {
-                "description": "Rows in one UpsertMultiple request. Microsoft advises to start at 100.",
-                "type": "integer",
-                "minimum": 1,
-                "maximum": ROWS_PER_REQUEST_MAX,
-                "default": ROWS_PER_REQUEST
-            },
-            "requests_in_flight": {
-                "description": "Requests that one batch has under way at once. Dataverse refuses more than 52 per user.",
-                "type": "integer",
-                "minimum": 1,
-                "maximum": REQUESTS_IN_FLIGHT_MAX,
-                "default": REQUESTS_IN_FLIGHT
-            },
-            "existing_rows": {
-                "description": "What happens to a lead that an earlier run wrote: keep it with everything that people \
-                                have edited since, or overwrite its mapped columns.",
-                "enum": ["keep", "overwrite"],
-                "default": "keep"
-            },
-            "bypass_business_logic": {
-                "description": "Skip the organisation's own plug-ins and workflows while writing. Faster, but its \
-                                business rules do not run. Needs the privilege prvBypassCustomBusinessLogic.",
-                "type": "boolean",
-                "default": false
-            },
-            "id_namespace": {
-                "description": "Namespace of the name-based UUIDs that are the leads' primary keys. Changing it makes \
-                                every response a new lead.",
-                "type": "string",
-                "format": "uuid",
-                "pattern": "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$",
-                "default": ID_NAMESPACE
-            },
             "mapping": mapping_schema()
+        }
+    });
+    if let (Some(properties), Value::Object(writing)) =
+        (schema["properties"].as_object_mut(), writing_schema())
+    {
+        properties.extend(writing);
+    }
+    schema
+}
+
+/// The properties that say how rows are written.
+fn writing_schema() -> Value {
+    json!({
+        "rows_per_request": {
+            "description": "Rows in one UpsertMultiple request. Microsoft advises to start at 100.",
+            "type": "integer",
+            "minimum": 1,
+            "maximum": ROWS_PER_REQUEST_MAX,
+            "default": ROWS_PER_REQUEST
+        },
+        "requests_in_flight": {
+            "description": "Requests that one batch has under way at once. Dataverse refuses more than 52 per user.",
+            "type": "integer",
+            "minimum": 1,
+            "maximum": REQUESTS_IN_FLIGHT_MAX,
+            "default": REQUESTS_IN_FLIGHT
+        },
+        "existing_rows": {
+            "description": "What happens to a lead that an earlier run wrote: keep it with everything that people \
+                            have edited since, or overwrite its mapped columns.",
+            "enum": ["keep", "overwrite"],
+            "default": "keep"
+        },
+        "bypass_business_logic": {
+            "description": "Skip the organisation's own plug-ins and workflows while writing. Faster, but its \
+                            business rules do not run. Needs the privilege prvBypassCustomBusinessLogic.",
+            "type": "boolean",
+            "default": false
+        },
+        "id_namespace": {
+            "description": "Namespace of the name-based UUIDs that are the leads' primary keys. Changing it makes \
+                            every response a new lead.",
+            "type": "string",
+            "format": "uuid",
+            "pattern": "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$",
+            "default": ID_NAMESPACE
         }
     })
 }
@@ -135,6 +147,27 @@ mod tests {
 
     fn properties(schema: &Value) -> Vec<(&String, &Value)> {
         schema["properties"].as_object().unwrap().iter().collect()
+    }
+
+    #[test]
+    fn the_schema_names_every_setting() {
+        let schema = config_schema();
+        let mut names: Vec<&str> = properties(&schema).into_iter().map(|(name, _)| name.as_str()).collect();
+        let expected = [
+            "api_version",
+            "bypass_business_logic",
+            "existing_rows",
+            "id_namespace",
+            "lead_source",
+            "mapping",
+            "organization_url",
+            "over_long",
+            "requests_in_flight",
+            "rows_per_request",
+            "subject",
+        ];
+        names.sort_unstable();
+        assert_eq!(names, expected);
     }
 
     #[test]

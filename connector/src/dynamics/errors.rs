@@ -122,13 +122,13 @@ impl Refused {
         }
     }
 
-    /// A success whose body is not the Web API's: a sign-in page, a proxy's greeting.
-    pub(crate) fn not_the_web_api(response: &Response) -> Self {
+    /// A success whose body is not the Web API's: a sign-in page, a proxy's greeting, a list without an end.
+    pub(crate) fn unusable(response: &Response, reason: &'static str) -> Self {
         Self {
             class: Class::Address,
             status: response.status,
             code: None,
-            message: "the answer is not the Web API's JSON".to_owned().into(),
+            message: reason.into(),
             wait_ms: None,
             facts: facts(response),
         }

@@ -49,14 +49,18 @@ struct Row {
     id: String,
 }
 
-/// Asks for the rows with these keys, with as many queries at once as the configuration allows.
-pub(crate) async fn existing<C: Capabilities>(sink: &Sink<C>, ids: &[Uuid]) -> Result<Existing, Failure> {
+/// Asks for the rows with these keys, with at most `in_flight` queries at once.
+pub(crate) async fn existing<C: Capabilities>(
+    sink: &Sink<C>,
+    ids: &[Uuid],
+    in_flight: usize,
+) -> Result<Existing, Failure> {
     loop {
         let probe = sink.probe.get();
         if probe == Probe::Nothing {
             return Ok(Existing::Unknown);
         }
-        match ask(sink, probe, ids).await {
+        match ask(sink, probe, ids, in_flight).await {
             Ok(found) => return Ok(Existing::Known(found)),
             // Each turn leaves one way less, so this ends.
             Err(CallError::Refused(refused))
@@ -83,14 +87,19 @@ fn weaken<C: Capabilities>(sink: &Sink<C>, refused: Probe) {
     }
 }
 
-async fn ask<C: Capabilities>(sink: &Sink<C>, probe: Probe, ids: &[Uuid]) -> Result<Vec<Uuid>, CallError> {
+async fn ask<C: Capabilities>(
+    sink: &Sink<C>,
+    probe: Probe,
+    ids: &[Uuid],
+    in_flight: usize,
+) -> Result<Vec<Uuid>, CallError> {
     let queries = ids.len().div_ceil(probe.ids_per_query()).max(1);
     let mut answers = stream::iter(ids.chunks(ids.len().div_ceil(queries).max(1)))
         .map(|ids| {
             let path = if probe == Probe::In { api::leads_in(ids) } else { api::leads_equal(ids) };
             sink.rows::<Row>(path)
         })
-        .buffer_unordered(sink.config.requests_in_flight);
+        .buffer_unordered(in_flight);
     let mut found = Vec::new();
     while let Some(rows) = answers.next().await {
         found.extend(rows?.iter().filter_map(|row| Uuid::try_parse(&row.id).ok()));

@@ -3,7 +3,7 @@
 //! <https://learn.microsoft.com/en-us/power-apps/developer/data-platform/webapi/query-metadata-web-api>. Text, memo,
 //! whole-number and choice columns are asked for, one request a kind; others cannot be mapped.
 
-use futures_util::future::try_join4;
+use futures_util::stream::{self, StreamExt};
 use serde::Deserialize;
 
 use super::errors::CallError;
@@ -67,20 +67,30 @@ impl Attribute {
     }
 }
 
-/// Reads the table's columns.
+/// How many requests [`lead_table`] sends.
+pub(crate) const REQUESTS: usize = 4;
+
+type Make = fn(Attribute) -> Column;
+
+/// Reads the table's columns, all kinds at once as far as the bound on requests in flight allows.
 pub(crate) async fn lead_table<C: Capabilities>(sink: &Sink<C>) -> Result<Table, CallError> {
-    let path =
-        |kind: &str, select: &str| format!("{ATTRIBUTES}{kind}AttributeMetadata?$select={COMMON}{select}");
     let choices = "&$expand=OptionSet($select=Options),GlobalOptionSet($select=Options)";
-    let (strings, memos, integers, picklists) = try_join4(
-        sink.rows::<Attribute>(path("String", ",MaxLength")),
-        sink.rows::<Attribute>(path("Memo", ",MaxLength")),
-        sink.rows::<Attribute>(path("Integer", ",MinValue,MaxValue")),
-        sink.rows::<Attribute>(path("Picklist", choices)),
-    )
-    .await?;
-    let texts = strings.into_iter().chain(memos).map(Attribute::text);
-    let numbers = integers.into_iter().map(Attribute::integer);
-    let choices = picklists.into_iter().map(Attribute::choice);
-    Ok(Table::new(texts.chain(numbers).chain(choices).collect()))
+    let kinds: [(&str, &str, Make); REQUESTS] = [
+        ("String", ",MaxLength", Attribute::text),
+        ("Memo", ",MaxLength", Attribute::text),
+        ("Integer", ",MinValue,MaxValue", Attribute::integer),
+        ("Picklist", choices, Attribute::choice),
+    ];
+    let mut answers = stream::iter(kinds)
+        .map(async |(kind, select, make)| {
+            let path = format!("{ATTRIBUTES}{kind}AttributeMetadata?$select={COMMON}{select}");
+            let attributes = sink.rows::<Attribute>(path).await?;
+            Ok::<_, CallError>(attributes.into_iter().map(make).collect::<Vec<_>>())
+        })
+        .buffered(sink.config.requests_in_flight);
+    let mut columns = Vec::new();
+    while let Some(more) = answers.next().await {
+        columns.extend(more?);
+    }
+    Ok(Table::new(columns))
 }

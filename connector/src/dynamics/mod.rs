@@ -20,9 +20,9 @@ mod identity;
 mod metadata;
 mod places;
 mod scrub;
-#[cfg(test)]
-mod simulation;
 mod sink;
+#[cfg(test)]
+mod tests;
 mod write;
 
 pub use check::{Action, Change};

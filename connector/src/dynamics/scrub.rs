@@ -189,7 +189,7 @@ fn without_addresses(text: &str) -> String {
 fn is_phone(word: &str) -> bool {
     word.split(|character: char| !character.is_ascii_alphanumeric() && character != '-').any(|part| {
         let digits = part.bytes().filter(u8::is_ascii_digit).count();
-        let is_code = part.starts_with("0x") || part.starts_with("-2147");
+        let is_code = part.starts_with("0x") || part.starts_with("-214");
         digits >= 7 && !is_code && Uuid::try_parse(part).is_err()
     })
 }
@@ -221,7 +221,7 @@ mod tests {
             "expected type 'Edm.Int32'",
             "Principal user (Id=0a0a0a0a-0000-0000-0000-000000000001, type=8) is missing prvWriteLead privilege",
         ] {
-            assert_eq!(scrub(&[], message), message.replace("-2146232060", "-2146232060"));
+            assert_eq!(scrub(&[], message), message);
         }
     }
 

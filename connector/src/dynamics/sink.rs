@@ -18,6 +18,9 @@ use crate::mapping::{Problem, Rules, Table};
 
 /// No answer is longer than so many pages.
 const PAGES_MAX: usize = 50;
+const NOT_THE_WEB_API: &str = "the answer is not the Web API's JSON";
+/// Some gateways put it before a body.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Writes leads into one organisation.
 pub struct Sink<C> {
@@ -92,6 +95,11 @@ impl<C: Capabilities> Sink<C> {
         Ok((lead, true))
     }
 
+    /// Whether [`Self::lead`] will answer without a request.
+    pub(crate) fn knows_lead(&self) -> bool {
+        self.lead.borrow().is_some()
+    }
+
     /// Makes the next call read the table's metadata again.
     pub(crate) fn forget_lead(&self) {
         self.lead.replace(None);
@@ -104,8 +112,8 @@ impl<C: Capabilities> Sink<C> {
             return Err(CallError::Refused(Refused::new(&response)));
         }
         let first = response.body.iter().find(|byte| !byte.is_ascii_whitespace());
-        if first.is_some_and(|byte| *byte != b'{') {
-            return Err(CallError::Refused(Refused::not_the_web_api(&response)));
+        if first.is_some_and(|byte| *byte != b'{' && !response.body.starts_with(BYTE_ORDER_MARK)) {
+            return Err(CallError::Refused(Refused::unusable(&response, NOT_THE_WEB_API)));
         }
         Ok(response)
     }
@@ -120,21 +128,21 @@ impl<C: Capabilities> Sink<C> {
     pub(crate) async fn rows<T: DeserializeOwned>(&self, path: String) -> Result<Vec<T>, CallError> {
         let mut request = self.api.get(&path);
         let mut rows = Vec::new();
-        for _ in 0..PAGES_MAX {
+        for number in 1.. {
             let response = self.send(request).await?;
             let page: Page<T> = parse(&response)?;
             rows.extend(page.value);
-            match page.next {
-                Some(next) => request = self.api.get_absolute(next),
-                None => break,
+            let Some(next) = page.next else { break };
+            if number >= PAGES_MAX {
+                return Err(CallError::Refused(Refused::unusable(&response, "the list has too many pages")));
             }
+            request = self.api.get_absolute(next);
         }
         Ok(rows)
     }
 }
 
 fn parse<T: DeserializeOwned>(response: &Response) -> Result<T, CallError> {
-    // Some gateways put a byte-order mark before the body.
-    let body = response.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&response.body);
-    serde_json::from_slice(body).map_err(|_| CallError::Refused(Refused::not_the_web_api(response)))
+    let body = response.body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&response.body);
+    serde_json::from_slice(body).map_err(|_| CallError::Refused(Refused::unusable(response, NOT_THE_WEB_API)))
 }

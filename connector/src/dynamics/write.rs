@@ -13,6 +13,7 @@ use super::bulk::{Decision, Piece, Progress, Verdict};
 use super::config::ExistingRows;
 use super::errors::{CallError, Class, Refused};
 use super::existing::{Existing, existing};
+use super::metadata;
 use super::scrub::Scrubber;
 use super::sink::{Lead, Sink};
 use crate::capabilities::Capabilities;
@@ -67,8 +68,7 @@ impl<C: Capabilities> Sink<C> {
             return Ok(());
         }
         let ids: Vec<Uuid> = records.iter().map(|record| record.id).collect();
-        let (lead, existing) = join(self.lead(), existing(self, &ids)).await;
-        let ((lead, fresh), existing) = (lead?, existing?);
+        let (lead, fresh, existing) = self.learn(&ids).await?;
         lead.usable()?;
         let rows = Rows::build(records, &lead, &existing, self.config.existing_rows, outcomes)?;
         if mode == Mode::Plan {
@@ -86,6 +86,25 @@ impl<C: Capabilities> Sink<C> {
             stopped: None,
         };
         delivery.run().await
+    }
+}
+
+impl<C: Capabilities> Sink<C> {
+    /// What the table is like, whether that was read just now, and which rows exist: at once, within the bound on
+    /// requests in flight.
+    async fn learn(&self, ids: &[Uuid]) -> Result<(Rc<Lead>, bool, Existing), Failure> {
+        let in_flight = self.config.requests_in_flight;
+        match in_flight.checked_sub(metadata::REQUESTS) {
+            Some(rest) if rest > 0 && !self.knows_lead() => {
+                let (lead, existing) = join(self.lead(), existing(self, ids, rest)).await;
+                let (lead, fresh) = lead?;
+                Ok((lead, fresh, existing?))
+            }
+            _ => {
+                let (lead, fresh) = self.lead().await?;
+                Ok((lead, fresh, existing(self, ids, in_flight).await?))
+            }
+        }
     }
 }
 

@@ -154,17 +154,17 @@ impl Compiler<'_> {
             }
             Some(column) => {
                 let kind = column.kind.name();
-                self.warn(format!("column {name} of lead cannot be filled (it is {kind})"));
+                self.warn(&format!("column {name} of lead cannot be filled (it is {kind})"));
                 None
             }
             None => {
-                self.warn(format!("lead has no text or number column {name}"));
+                self.warn(&format!("lead has no text or number column {name}"));
                 None
             }
         }
     }
 
-    fn warn(&mut self, what: String) {
+    fn warn(&mut self, what: &str) {
         let message = format!("{what}; answers for it go to the description, where there is one");
         if !self.problems.iter().any(|problem| problem.message == message) {
             self.problems.push(Problem { path: String::new(), message, fatal: false });
