@@ -295,7 +295,9 @@ impl World {
             let terms = query.strip_prefix("$filter=").unwrap().split(" or ");
             (terms.map(|term| term.strip_prefix("leadid eq ").unwrap()).collect(), 0)
         };
-        let found: Vec<&str> = wanted.iter().copied().filter(|id| self.rows.contains_key(*id)).collect();
+        // In no useful order: a server promises none.
+        let found: Vec<&str> =
+            wanted.iter().rev().copied().filter(|id| self.rows.contains_key(*id)).collect();
         let size = self.page_size.unwrap_or(usize::MAX);
         let rows: Vec<Value> = found.iter().skip(skip).take(size).map(|id| json!({"leadid": id})).collect();
         let next = skip.saturating_add(size);
