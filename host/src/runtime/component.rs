@@ -65,6 +65,8 @@ pub struct Component {
     path: Arc<Path>,
     admitted: Arc<Admitted>,
     pre: InstancePre<State>,
+    /// Keeps the engine's clock running: without it no budget would ever be spent.
+    _engine: Engine,
 }
 
 impl std::fmt::Debug for Component {
@@ -92,7 +94,7 @@ impl Component {
         let mut linker = Linker::new(engine.inner());
         add_to_linker(&mut linker).map_err(fail)?;
         let pre = linker.instantiate_pre(&compiled).map_err(fail)?;
-        Ok(Self { path: path.into(), admitted: Arc::new(admitted), pre })
+        Ok(Self { path: path.into(), admitted: Arc::new(admitted), pre, _engine: engine.clone() })
     }
 
     /// What admission saw.

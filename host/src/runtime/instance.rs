@@ -59,7 +59,11 @@ impl Instance {
         };
         match timeout(self.limits.call, exchange).await {
             Ok(Some(answer)) => answer,
-            Ok(None) => Err(self.why_it_died()),
+            Ok(None) => {
+                // The keeper records the cause before it goes.
+                self.calls.closed().await;
+                Err(self.why_it_died())
+            }
             Err(_) => {
                 Err(Failure::fatal("the component took longer than `limits.call_timeout_ms` for one call"))
             }
