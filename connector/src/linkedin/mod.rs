@@ -1,1 +1,119 @@
-//! Placeholder.
+//! The source: reads lead responses from LinkedIn's versioned Marketing API.
+//!
+//! It walks each ad account's responses in closed time slices, oldest slice first, and never relies on an order, on
+//! totals or on LinkedIn honouring what was asked for. It knows nothing of the sink, and must never log or put into an
+//! error anything that a member typed.
+
+mod accounts;
+mod check;
+mod config;
+mod cursor;
+mod describe;
+mod errors;
+mod fetch;
+mod form;
+mod gather;
+mod page;
+mod query;
+mod read;
+mod response;
+mod restli;
+mod selection;
+mod slice;
+mod sweep;
+mod version;
+mod wire;
+
+use std::cell::{Cell, RefCell};
+
+use serde::de::DeserializeOwned;
+
+use crate::capabilities::{Capabilities, HttpError, Request, Response};
+use crate::failure::{Detail, Failure};
+
+use config::Config;
+use errors::{CREDENTIAL, Subject};
+
+pub use accounts::{Partition, State};
+pub use config::config_schema;
+pub use describe::{credentials, egress, streams};
+pub use read::{Page, ReadRequest};
+
+/// What this instance has found out about LinkedIn's side. Losing it costs a request, never a response.
+#[derive(Debug)]
+struct Learned {
+    /// LinkedIn gives at most this many responses a page.
+    limit: Cell<usize>,
+    /// LinkedIn has honoured this `count`.
+    proven: Cell<usize>,
+    /// Responses at the very start of a time range are in it.
+    start_inclusive: Cell<bool>,
+    /// Responses at the very end of a time range are in it.
+    end_inclusive: Cell<bool>,
+}
+
+/// An open source.
+#[derive(Debug)]
+pub struct Source<C> {
+    config: Config,
+    capabilities: C,
+    learned: Learned,
+    rests: RefCell<read::Rests>,
+}
+
+impl<C: Capabilities> Source<C> {
+    /// Parses and checks the configuration (one JSON object). Sends no request.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Invalid`] with the place of the mistake.
+    #[expect(clippy::unused_async, reason = "the contract's `open` may wait, and later versions may have to")]
+    pub async fn open(config: &str, capabilities: C) -> Result<Self, Failure> {
+        Ok(Self {
+            config: Config::parse(config)?,
+            capabilities,
+            learned: Learned {
+                limit: Cell::new(usize::MAX),
+                proven: Cell::new(0),
+                start_inclusive: Cell::new(false),
+                end_inclusive: Cell::new(false),
+            },
+            rests: RefCell::default(),
+        })
+    }
+
+    /// Sends a request; any status is an answer.
+    async fn send(&self, request: Request) -> Result<Response, HttpError> {
+        self.capabilities.send(request).await
+    }
+
+    /// Sends a request whose answer must be a success.
+    async fn ask(&self, subject: &Subject, request: Request) -> Result<Response, Failure> {
+        let sent = self.send(request).await;
+        self.success(subject, sent.map_err(|error| Failure::from_http(&error, Some(CREDENTIAL)))?)
+    }
+
+    fn success(&self, subject: &Subject, response: Response) -> Result<Response, Failure> {
+        if (200..300).contains(&response.status) {
+            return Ok(response);
+        }
+        Err(errors::refused(subject, &self.config.version, &response))
+    }
+
+    /// As [`Self::ask`], and decodes the answer.
+    async fn ask_for<T: DeserializeOwned>(&self, subject: &Subject, request: Request) -> Result<T, Failure> {
+        let response = self.ask(subject, request).await?;
+        serde_json::from_slice(&response.body)
+            .map_err(|error| errors::undecodable(subject, &response, &error))
+    }
+}
+
+fn require_stream(stream: &str) -> Result<(), Failure> {
+    if stream == response::STREAM {
+        return Ok(());
+    }
+    Err(Failure::Fatal(Detail::new(format!(
+        "this source has no such stream; it has `{}`: set that as the pipeline's stream",
+        response::STREAM
+    ))))
+}

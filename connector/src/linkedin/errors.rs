@@ -1,0 +1,367 @@
+//! What LinkedIn's refusals mean for the host and for a person.
+//!
+//! Decisions rest on the status and on LinkedIn's codes, never on its texts. Nothing that a request carried or a body
+//! held reaches a message, except LinkedIn's own short sentence where it cannot hold anything personal. See
+//! <https://learn.microsoft.com/en-us/linkedin/shared/api-guide/concepts/error-handling>.
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use crate::capabilities::Response;
+use crate::failure::{Detail, Failure};
+
+use super::version;
+
+/// The credential's name in manifests.
+pub(super) const CREDENTIAL: &str = "linkedin";
+
+/// How long to wait after a 429 that names no time, in milliseconds.
+const THROTTLED_WAIT_MS: u64 = 60_000;
+
+/// The longest wait that is passed on: two days, beyond any quota's reset.
+const MAX_WAIT_S: u64 = 172_800;
+
+pub(super) const LEAD_SCOPE: &str = "scope r_marketing_leadgen_automation";
+pub(super) const LEAD_SCOPE_GRANT: &str = "request the Lead Sync API product for the app in LinkedIn's developer portal, \
+     add r_marketing_leadgen_automation to the credential's scopes, then authorize again";
+pub(super) const PAGE_ROLES: &str =
+    "ADMINISTRATOR, LEAD_GEN_FORMS_MANAGER, CURATOR, CONTENT_ADMINISTRATOR or ANALYST";
+
+/// What a request was about, and which right it needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Subject {
+    /// The ad accounts of the member.
+    Accounts,
+    /// The Page roles of the member.
+    PageRoles,
+    /// The forms of an ad account.
+    Forms(String),
+    /// The responses of an ad account.
+    Responses(String),
+    /// Single responses by id.
+    Single,
+}
+
+impl Subject {
+    pub(super) fn name(&self) -> String {
+        match self {
+            Self::Accounts => "the member's ad accounts".to_owned(),
+            Self::PageRoles => "the member's page roles".to_owned(),
+            Self::Forms(account) => format!("the lead forms of ad account {account}"),
+            Self::Responses(account) => format!("the lead responses of ad account {account}"),
+            Self::Single => "single lead responses".to_owned(),
+        }
+    }
+
+    fn scope(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::Accounts => (
+                "scope r_ads",
+                "request the Advertising API product for the app in LinkedIn's developer portal, add r_ads to the \
+                 credential's scopes, then authorize again",
+            ),
+            Self::PageRoles => (
+                "scope r_organization_admin",
+                "add r_organization_admin to the app's products and to the credential's scopes, then authorize again",
+            ),
+            Self::Forms(_) | Self::Responses(_) | Self::Single => (LEAD_SCOPE, LEAD_SCOPE_GRANT),
+        }
+    }
+
+    fn role(&self) -> (String, String) {
+        let on = match self {
+            Self::Forms(account) | Self::Responses(account) => format!("ad account {account}"),
+            Self::Accounts | Self::PageRoles | Self::Single => "the ad account".to_owned(),
+        };
+        (
+            format!("role: an ad account role (VIEWER or above) on {on}, or a page role on its page"),
+            format!(
+                "in Campaign Manager, under Account settings > Manage access, give the member a role on {on}; on the \
+                 LinkedIn page, under Manage admins, give it {PAGE_ROLES}"
+            ),
+        )
+    }
+}
+
+#[derive(Deserialize, Default)]
+struct Body {
+    #[serde(default)]
+    code: Value,
+    #[serde(default, rename = "serviceErrorCode")]
+    service_code: Value,
+    #[serde(default)]
+    message: Value,
+}
+
+/// Turns a response that is no success into a failure.
+pub(super) fn refused(subject: &Subject, asked_version: &str, response: &Response) -> Failure {
+    let body: Body = serde_json::from_slice(&response.body).unwrap_or_default();
+    let code = vendor_code(&body);
+    let facts = facts(response, &body);
+    let status = response.status;
+    let name = subject.name();
+    let detail = |what: String| Detail {
+        message: match sentence(&body.message) {
+            Some(words) => format!("{what} (linkedin: {words})"),
+            None => what,
+        },
+        code: code.clone(),
+        facts: facts.clone(),
+    };
+    match status {
+        401 => Failure::Unauthorized {
+            detail: detail(format!(
+                "linkedin refused the access token when asked for {name}: it is wrong, revoked or expired; if renewing \
+                 it does not help, authorize the member again"
+            )),
+            credential: CREDENTIAL.to_owned(),
+        },
+        403 => forbidden(subject, code.as_deref(), detail),
+        404 => Failure::Fatal(detail(format!(
+            "linkedin knows no such resource when asked for {name}: check that it exists, is visible to the member, \
+             and that `api_url` ends in /rest"
+        ))),
+        426 => Failure::Fatal(detail(format!(
+            "version {asked_version} of the linkedin api is not active: set `version` in the source's configuration to \
+             {} or newer",
+            version::newest()
+        ))),
+        429 => Failure::Retryable {
+            detail: detail(format!(
+                "linkedin throttles {name}: a burst limit, or a daily quota, which ends at 00:00 UTC"
+            )),
+            wait_ms: Some(retry_after_ms(response).unwrap_or(THROTTLED_WAIT_MS)),
+        },
+        408 | 500..=599 => Failure::Retryable {
+            detail: detail(format!("linkedin failed with http status {status} when asked for {name}")),
+            wait_ms: retry_after_ms(response),
+        },
+        300..=399 => Failure::Fatal(detail(format!(
+            "linkedin answered with a redirect (http status {status}) when asked for {name}: check `api_url`"
+        ))),
+        _ => Failure::Fatal(detail(format!(
+            "linkedin refused the request for {name} with http status {status}: this is a mistake of the connector, \
+             or api version {asked_version} does not fit it; report it with the facts given"
+        ))),
+    }
+}
+
+fn forbidden(subject: &Subject, code: Option<&str>, detail: impl Fn(String) -> Detail) -> Failure {
+    let name = subject.name();
+    let (scope, scope_grant) = subject.scope();
+    let (role, role_grant) = subject.role();
+    let is_entity = code.is_some_and(|code| code.contains("ENTITY") || code.contains("ROLE"));
+    let is_scope = matches!(code, Some("ACCESS_DENIED" | "100"));
+    let (missing, advice) = match subject {
+        Subject::Forms(_) | Subject::Responses(_) | Subject::Single if is_entity => (role, role_grant),
+        Subject::Forms(_) | Subject::Responses(_) | Subject::Single if !is_scope => (
+            format!("{scope}, or {role}"),
+            format!("{scope_grant}; if the token has the scope already: {role_grant}"),
+        ),
+        Subject::Accounts if is_entity => (role, role_grant),
+        _ => (scope.to_owned(), scope_grant.to_owned()),
+    };
+    let message = format!("linkedin does not let this token read {name}: {advice}");
+    Failure::Forbidden { detail: detail(message), missing }
+}
+
+/// A body that is not what LinkedIn promises. Text that is no JSON comes from a proxy on the way and may pass.
+pub(super) fn undecodable(subject: &Subject, response: &Response, error: &serde_json::Error) -> Failure {
+    let name = subject.name();
+    let facts = facts(response, &Body::default());
+    if error.is_data() {
+        return Failure::Fatal(Detail {
+            // The line and column lead support to the place without showing what stood there.
+            message: format!(
+                "linkedin's answer for {name} does not have the documented shape at line {}, column {}",
+                error.line(),
+                error.column()
+            ),
+            code: None,
+            facts,
+        });
+    }
+    let message =
+        format!("the answer for {name} is not json: something between here and linkedin answered instead");
+    Failure::Retryable { detail: Detail { message, code: None, facts }, wait_ms: None }
+}
+
+fn vendor_code(body: &Body) -> Option<String> {
+    let text = |value: &Value| match value {
+        Value::String(text) if is_code(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    };
+    text(&body.code).or_else(|| text(&body.service_code))
+}
+
+fn is_code(text: &str) -> bool {
+    (1..=64).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte))
+}
+
+/// LinkedIn's own sentence, if it can hold neither a query, an address nor a token.
+fn sentence(message: &Value) -> Option<&str> {
+    let text = message.as_str()?.trim();
+    let plain = |c: char| c.is_ascii_alphanumeric() || " .,:;_-/[]'\"".contains(c);
+    let short = (1..=200).contains(&text.len()) && text.split(' ').all(|word| word.len() <= 80);
+    (short && text.chars().all(plain)).then_some(text)
+}
+
+/// What LinkedIn's support asks for.
+fn facts(response: &Response, body: &Body) -> Option<String> {
+    let mut facts = Map::new();
+    facts.insert("http_status".to_owned(), response.status.into());
+    for (header, name) in [
+        ("x-li-uuid", "x_li_uuid"),
+        ("x-li-fabric", "x_li_fabric"),
+        ("x-linkedin-request-id", "request_id"),
+        ("x-li-request-id", "request_id"),
+    ] {
+        let value = response.header(header).filter(|value| value.len() <= 200 && value.is_ascii());
+        if let Some(value) = value.filter(|_| !facts.contains_key(name)) {
+            facts.insert(name.to_owned(), value.into());
+        }
+    }
+    if let Value::Number(number) = &body.service_code {
+        facts.insert("service_error_code".to_owned(), number.clone().into());
+    }
+    Some(Value::Object(facts).to_string())
+}
+
+/// `Retry-After` in seconds. The other form, a date, is left to the host, whose governor sees the header too.
+fn retry_after_ms(response: &Response) -> Option<u64> {
+    let seconds: u64 = response.header("retry-after")?.trim().parse().ok()?;
+    Some(seconds.min(MAX_WAIT_S) * 1000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(status: u16, body: &str) -> Failure {
+        let headers = [("x-li-uuid", "AAYdemo=="), ("x-li-fabric", "prod-lva1"), ("x-li-request-id", "r-1")];
+        let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+        let response = Response { status, headers, body: body.as_bytes().to_vec() };
+        refused(&Subject::Responses("503000111".to_owned()), "202508", &response)
+    }
+
+    fn detail(failure: &Failure) -> &Detail {
+        match failure {
+            Failure::Retryable { detail, .. }
+            | Failure::Unauthorized { detail, .. }
+            | Failure::Forbidden { detail, .. }
+            | Failure::Invalid { detail, .. }
+            | Failure::Fatal(detail) => detail,
+        }
+    }
+
+    #[test]
+    fn every_row_of_the_catalogue_steers_the_host() {
+        let html = "<html><body>Bad gateway for jane@example.test?token=1</body></html>";
+        let rows: [(u16, &str, &str, Option<&str>); 17] = [
+            (
+                400,
+                r#"{"status":400,"code":"ILLEGAL_ARGUMENT","message":"Invalid query parameters"}"#,
+                "fatal",
+                Some("ILLEGAL_ARGUMENT"),
+            ),
+            (400, r#"{"message":"Syntax exception in path variables"}"#, "fatal", None),
+            (400, r#"{"code":"VERSION_MISSING"}"#, "fatal", Some("VERSION_MISSING")),
+            (
+                401,
+                r#"{"serviceErrorCode":65600,"code":"INVALID_ACCESS_TOKEN"}"#,
+                "unauthorized",
+                Some("INVALID_ACCESS_TOKEN"),
+            ),
+            (401, r#"{"serviceErrorCode":65601}"#, "unauthorized", Some("65601")),
+            (401, "", "unauthorized", None),
+            (403, r#"{"serviceErrorCode":100,"code":"ACCESS_DENIED"}"#, "scope", Some("ACCESS_DENIED")),
+            (403, r#"{"code":"NO_PERMISSION_ON_ENTITY"}"#, "role", Some("NO_PERMISSION_ON_ENTITY")),
+            (403, html, "scope or role", None),
+            (404, r#"{"code":"NOT_FOUND"}"#, "fatal", Some("NOT_FOUND")),
+            (405, "", "fatal", None),
+            (414, html, "fatal", None),
+            (426, r#"{"status":426,"code":"NONEXISTENT_VERSION"}"#, "fatal", Some("NONEXISTENT_VERSION")),
+            (429, r#"{"serviceErrorCode":101,"status":429}"#, "wait 60000", Some("101")),
+            (500, r#"{"message":"Internal Server Error"}"#, "retry", None),
+            (503, html, "retry", None),
+            (302, "", "fatal", None),
+        ];
+        for (status, body, expected, code) in rows {
+            let failure = answer(status, body);
+            let kind = match &failure {
+                Failure::Fatal(_) => "fatal".to_owned(),
+                Failure::Unauthorized { credential, .. } => {
+                    assert_eq!(credential, CREDENTIAL);
+                    "unauthorized".to_owned()
+                }
+                Failure::Forbidden { missing, .. } => {
+                    match (missing.contains(LEAD_SCOPE), missing.contains("role:")) {
+                        (true, true) => "scope or role".to_owned(),
+                        (true, false) => "scope".to_owned(),
+                        _ => "role".to_owned(),
+                    }
+                }
+                Failure::Retryable { wait_ms: Some(wait), .. } => format!("wait {wait}"),
+                Failure::Retryable { .. } => "retry".to_owned(),
+                Failure::Invalid { .. } => "invalid".to_owned(),
+            };
+            assert_eq!(kind, expected, "{status} {body}");
+            let detail = detail(&failure);
+            assert_eq!(detail.code.as_deref(), code, "{status} {body}");
+            assert!(
+                !detail.message.contains("jane") && !detail.message.contains("<html"),
+                "{}",
+                detail.message
+            );
+            let facts: Value = serde_json::from_str(detail.facts.as_deref().unwrap()).unwrap();
+            assert_eq!(facts["http_status"], status);
+            assert_eq!((&facts["x_li_uuid"], &facts["request_id"]), (&"AAYdemo==".into(), &"r-1".into()));
+        }
+    }
+
+    #[test]
+    fn a_sunset_version_names_its_successor_and_the_setting() {
+        let message = answer(426, "{}").to_string();
+        assert!(
+            message.contains("202508")
+                && message.contains(version::newest())
+                && message.contains("`version`")
+        );
+    }
+
+    #[test]
+    fn retry_after_is_honoured_and_bounded() {
+        let with = |value: &str| Response {
+            status: 429,
+            headers: vec![("retry-after".to_owned(), value.to_owned())],
+            body: Vec::new(),
+        };
+        assert_eq!(retry_after_ms(&with("7")), Some(7000));
+        assert_eq!(retry_after_ms(&with("99999999999")), Some(MAX_WAIT_S * 1000));
+        assert_eq!(retry_after_ms(&with("Wed, 21 Oct 2026 07:28:00 GMT")), None);
+    }
+
+    #[test]
+    fn shows_linkedins_words_only_where_they_are_harmless() {
+        assert!(
+            answer(403, r#"{"message":"Not enough permissions to access: x.FINDER-owner.20260901"}"#)
+                .to_string()
+                .contains("FINDER-owner")
+        );
+        for message in ["jane@example.test", "see ?q=owner&x=1", "Tove \u{e5}", &"x".repeat(100)] {
+            let body = serde_json::json!({ "message": message }).to_string();
+            assert!(!answer(403, &body).to_string().contains("(linkedin:"), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_proxys_page_may_pass_but_a_broken_promise_stays() {
+        let page = serde_json::from_str::<Vec<u8>>("<html>").unwrap_err();
+        let shape = serde_json::from_str::<Vec<u8>>("{}").unwrap_err();
+        let response = Response { status: 200, ..Response::default() };
+        assert!(matches!(undecodable(&Subject::Single, &response, &page), Failure::Retryable { .. }));
+        assert!(matches!(undecodable(&Subject::Single, &response, &shape), Failure::Fatal(_)));
+    }
+}

@@ -1,0 +1,242 @@
+//! The requests that the source sends, each in the exact spelling of LinkedIn's documentation.
+//!
+//! See <https://learn.microsoft.com/en-us/linkedin/marketing/lead-sync/leadsync>.
+
+use crate::capabilities::Request;
+
+use super::config::Config;
+use super::errors::CREDENTIAL;
+use super::restli::{List, Union, Url, scalar};
+
+/// The projection of lead responses: the documented one, and the three members that it leaves out.
+const FIELDS: &str = "ownerInfo,associatedEntityInfo,leadMetadataInfo,owner,leadType,versionedLeadGenFormUrn,id,\
+     submittedAt,testLead,formResponse,form:(hiddenFields,creationLocale,name,id,content),submitter,associatedEntity,\
+     leadMetadata";
+
+/// Every account status, so that an account is known by name also after its end.
+const ACCOUNT_SEARCH: &str = "(status:(values:List(ACTIVE,CANCELED,DRAFT,PENDING_DELETION,REMOVED)))";
+
+/// LinkedIn takes no query string above 4 KB; ids of one batch stay well below.
+const MAX_IDS_BYTES: usize = 3_000;
+
+/// How many accounts, roles or forms to ask for in one request.
+pub(super) const LIST_COUNT: usize = 100;
+
+/// One page of responses: `[start, end]` in epoch milliseconds, `count` from index `offset`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Window {
+    pub(super) start: u64,
+    pub(super) end: u64,
+    pub(super) offset: u64,
+    pub(super) count: usize,
+}
+
+fn get(config: &Config, method: &str, url: Url) -> Request {
+    Request {
+        method: "GET",
+        url: url.finish(),
+        headers: vec![
+            ("LinkedIn-Version", config.version.clone()),
+            ("X-Restli-Protocol-Version", "2.0.0".to_owned()),
+            ("X-RestLi-Method", method.to_owned()),
+        ],
+        body: None,
+        credential: Some(CREDENTIAL),
+        repeatable: true,
+    }
+}
+
+fn account_urn(account: &str) -> String {
+    format!("urn:li:sponsoredAccount:{account}")
+}
+
+/// Sponsored responses of one account.
+pub(super) fn responses(config: &Config, account: &str, window: Window) -> Request {
+    let Window { start, end, offset, count } = window;
+    let url = Url::new(&config.api_url, "/leadFormResponses")
+        .with("q", "owner")
+        .with("owner", Union("sponsoredAccount", &account_urn(account)))
+        .with("leadType", "(leadType:SPONSORED)")
+        .with("limitedToTestLeads", "false")
+        .with("submittedAtTimeRange", format_args!("(start:{start},end:{end})"))
+        .with("fields", FIELDS)
+        .with("count", count)
+        .with("start", offset);
+    get(config, "FINDER", url)
+}
+
+/// One response.
+pub(super) fn response(config: &Config, id: &str) -> Request {
+    let url =
+        Url::new(&config.api_url, format_args!("/leadFormResponses/{}", scalar(id))).with("fields", FIELDS);
+    get(config, "GET", url)
+}
+
+/// Several responses.
+pub(super) fn response_batch(config: &Config, ids: &[&str]) -> Request {
+    let url = Url::new(&config.api_url, "/leadFormResponses").with("ids", List(ids)).with("fields", FIELDS);
+    get(config, "BATCH_GET", url)
+}
+
+/// Cuts ids into batches whose query strings LinkedIn takes.
+pub(super) fn batches<'k>(ids: &[&'k str]) -> Vec<Vec<&'k str>> {
+    let mut batches: Vec<Vec<&'k str>> = Vec::new();
+    let mut room = 0;
+    for &id in ids {
+        // Three bytes for each byte that may need encoding, one for the comma.
+        let size = scalar(id).to_string().len() + 1;
+        match batches.last_mut() {
+            Some(batch) if size <= room => batch.push(id),
+            _ => {
+                batches.push(vec![id]);
+                room = MAX_IDS_BYTES;
+            }
+        }
+        room = room.saturating_sub(size);
+    }
+    batches
+}
+
+/// The ad accounts on which the member has a role.
+pub(super) fn account_users(config: &Config, offset: usize) -> Request {
+    let url = Url::new(&config.api_url, "/adAccountUsers")
+        .with("q", "authenticatedUser")
+        .with("start", offset)
+        .with("count", LIST_COUNT);
+    get(config, "FINDER", url)
+}
+
+/// Where a search for ad accounts goes on. LinkedIn pages by token; its own collection still shows offsets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Onward {
+    Beginning,
+    Token(String),
+    Offset(usize),
+}
+
+/// Names, states and pages of ad accounts.
+pub(super) fn account_search(config: &Config, onward: &Onward) -> Request {
+    let url = Url::new(&config.api_url, "/adAccounts")
+        .with("q", "search")
+        .with("search", ACCOUNT_SEARCH)
+        .with("fields", "id,name,test,status,reference,referenceInfo");
+    let url = match onward {
+        Onward::Beginning => url.with("pageSize", LIST_COUNT),
+        Onward::Token(token) => url.with("pageSize", LIST_COUNT).with("pageToken", scalar(token)),
+        Onward::Offset(offset) => url.with("start", offset).with("count", LIST_COUNT),
+    };
+    get(config, "FINDER", url)
+}
+
+/// The member's approved roles on pages.
+pub(super) fn page_roles(config: &Config, offset: usize) -> Request {
+    let url = Url::new(&config.api_url, "/organizationAcls")
+        .with("q", "roleAssignee")
+        .with("state", "APPROVED")
+        .with("start", offset)
+        .with("count", LIST_COUNT);
+    get(config, "FINDER", url)
+}
+
+/// The first form of an account: enough to see whether forms may be read.
+pub(super) fn first_form(config: &Config, account: &str) -> Request {
+    let url = Url::new(&config.api_url, "/leadForms")
+        .with("q", "owner")
+        .with("owner", Union("sponsoredAccount", &account_urn(account)))
+        .with("start", 0)
+        .with("count", 1);
+    get(config, "FINDER", url)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config() -> Config {
+        Config::parse(r#"{"version":"202609"}"#).unwrap()
+    }
+
+    #[test]
+    fn asks_in_linkedins_spelling() {
+        let config = config();
+        let window = Window { start: 1_785_542_400_000, end: 1_788_220_800_000, offset: 99, count: 100 };
+        let request = responses(&config, "503000111", window);
+        let fields = "ownerInfo,associatedEntityInfo,leadMetadataInfo,owner,leadType,versionedLeadGenFormUrn,id,submittedAt,testLead,formResponse,form:(hiddenFields,creationLocale,name,id,content),submitter,associatedEntity,leadMetadata";
+        assert_eq!(
+            request.url,
+            format!(
+                "https://api.linkedin.com/rest/leadFormResponses?q=owner&owner=(sponsoredAccount:urn%3Ali%3AsponsoredAccount%3A503000111)&leadType=(leadType:SPONSORED)&limitedToTestLeads=false&submittedAtTimeRange=(start:1785542400000,end:1788220800000)&fields={fields}&count=100&start=99"
+            )
+        );
+        let id = "5c1d7e0a-9b42-4f6e-8a31-0d2f4b6c8e90-3";
+        let urls = [
+            (response(&config, id), "GET", format!("/leadFormResponses/{id}?fields={fields}")),
+            (
+                response_batch(&config, &[id, "a:b"]),
+                "BATCH_GET",
+                format!("/leadFormResponses?ids=List({id},a%3Ab)&fields={fields}"),
+            ),
+            (
+                account_users(&config, 100),
+                "FINDER",
+                "/adAccountUsers?q=authenticatedUser&start=100&count=100".to_owned(),
+            ),
+            (
+                page_roles(&config, 0),
+                "FINDER",
+                "/organizationAcls?q=roleAssignee&state=APPROVED&start=0&count=100".to_owned(),
+            ),
+            (
+                first_form(&config, "7"),
+                "FINDER",
+                "/leadForms?q=owner&owner=(sponsoredAccount:urn%3Ali%3AsponsoredAccount%3A7)&start=0&count=1"
+                    .to_owned(),
+            ),
+        ];
+        for (request, method, url) in urls {
+            assert_eq!(request.url, format!("https://api.linkedin.com/rest{url}"));
+            assert_eq!(request.headers[2], ("X-RestLi-Method", method.to_owned()));
+        }
+    }
+
+    #[test]
+    fn searches_accounts_by_token_or_offset() {
+        let prefix = "https://api.linkedin.com/rest/adAccounts?q=search&search=(status:(values:List(ACTIVE,CANCELED,DRAFT,PENDING_DELETION,REMOVED)))&fields=id,name,test,status,reference,referenceInfo";
+        for (onward, tail) in [
+            (Onward::Beginning, "&pageSize=100"),
+            (Onward::Token("Dg/2=".to_owned()), "&pageSize=100&pageToken=Dg%2F2%3D"),
+            (Onward::Offset(100), "&start=100&count=100"),
+        ] {
+            assert_eq!(account_search(&config(), &onward).url, format!("{prefix}{tail}"));
+        }
+    }
+
+    #[test]
+    fn every_request_carries_the_headers_and_the_credential() {
+        let request = account_users(&config(), 0);
+        assert_eq!(
+            request.headers,
+            [
+                ("LinkedIn-Version", "202609".to_owned()),
+                ("X-Restli-Protocol-Version", "2.0.0".to_owned()),
+                ("X-RestLi-Method", "FINDER".to_owned()),
+            ]
+        );
+        assert_eq!((request.method, request.credential, request.repeatable), ("GET", Some("linkedin"), true));
+        assert_eq!(request.body, None);
+    }
+
+    #[test]
+    fn batches_stay_below_linkedins_limit() {
+        let ids: Vec<String> =
+            (0..100).map(|n| format!("5c1d7e0a-9b42-4f6e-8a31-0d2f4b6c8e90-{n}")).collect();
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        let batches = batches(&ids);
+        assert_eq!(batches.concat(), ids);
+        assert!(batches.len() == 2);
+        for batch in batches {
+            let url = response_batch(&config(), &batch).url;
+            assert!(url.split_once('?').unwrap().1.len() < 4_000);
+        }
+    }
+}

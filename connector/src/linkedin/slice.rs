@@ -1,0 +1,198 @@
+//! Decisions about paging and time slices, without any I/O.
+//!
+//! Neighbouring pages overlap by one response. If the overlap does not fit, the set moved between the two requests;
+//! if every overlap fits, each response that was there all the time is on some page. Nothing here depends on
+//! `paging.total`, on the order of the responses, or on LinkedIn honouring `count`.
+
+use super::page::Lines;
+
+/// How full a page should become, so that chance rarely makes a slice too large: 4/5.
+const FILL: (u64, u64) = (4, 5);
+
+/// The most pages that one slice may take.
+const MAX_PAGES: usize = 64;
+
+/// What a sequence of pages says about the set that they were cut from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// The pages hold the whole set.
+    Whole,
+    /// There is more after them.
+    Open,
+    /// The set changed while it was read.
+    Moved,
+    /// LinkedIn gives fewer responses a page than were asked for: this many.
+    Clamped(usize),
+    /// The first page is short, and it is not known whether that is its end or LinkedIn's limit.
+    Doubtful,
+}
+
+/// How far the next page starts after the one before.
+pub(super) fn step(count: usize) -> usize {
+    count.saturating_sub(1).max(1)
+}
+
+/// How many pages of `count` hold `records`, one more to see the end included.
+pub(super) fn page_bound(records: usize, count: usize) -> usize {
+    (records.div_ceil(step(count)) + 1).clamp(3, MAX_PAGES)
+}
+
+/// Judges pages that were asked for with `count`, each [`step`] after the one before.
+///
+/// `proven` says that LinkedIn is known to honour this count. With `strict` off, movement is tolerated and only the
+/// end is looked for.
+pub(super) fn assess(pages: &[Lines], count: usize, proven: bool, strict: bool) -> Verdict {
+    let mut before: Option<&Lines> = None;
+    for (index, page) in pages.iter().enumerate() {
+        if strict && before.is_some_and(|before| !overlaps(before, page, step(count))) {
+            return Verdict::Moved;
+        }
+        match end(page, count, index == 0, proven) {
+            Verdict::Whole if pages.iter().skip(index + 1).all(|later| later.len() == 0) => {
+                return Verdict::Whole;
+            }
+            Verdict::Whole | Verdict::Moved if strict => return Verdict::Moved,
+            Verdict::Whole | Verdict::Moved | Verdict::Open => {}
+            verdict => return verdict,
+        }
+        before = Some(page);
+    }
+    Verdict::Open
+}
+
+fn overlaps(before: &Lines, page: &Lines, step: usize) -> bool {
+    // With pages of one response there is no overlap to judge by.
+    before.len() <= step || before.id(step) == page.id(0)
+}
+
+/// Whether the set ends with this page.
+fn end(page: &Lines, count: usize, first: bool, proven: bool) -> Verdict {
+    let len = page.len();
+    let reached = page.start + len as u64;
+    // A total below what was seen already is no total.
+    match page.total.filter(|&total| total >= reached) {
+        _ if len == 0 => Verdict::Whole,
+        Some(total) if total == reached => Verdict::Whole,
+        _ if len >= count => Verdict::Open,
+        Some(_) if first => Verdict::Clamped(len),
+        Some(_) => Verdict::Moved,
+        None if first && !proven => Verdict::Doubtful,
+        None => Verdict::Whole,
+    }
+}
+
+/// What an unfinished look at a slice has shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Sight {
+    /// Responses seen.
+    pub(super) seen: u64,
+    /// The earliest time among them.
+    pub(super) min: u64,
+    /// The latest time among them.
+    pub(super) max: u64,
+    /// The size of the whole set, where LinkedIn gave it.
+    pub(super) total: Option<u64>,
+}
+
+impl Sight {
+    /// What pages show about the slice `[from, to)`.
+    pub(super) fn of(pages: &[Lines], from: u64, to: u64) -> Self {
+        let mut sight = Self { seen: 0, min: to, max: from, total: None };
+        for page in pages {
+            let reached = page.start + page.len() as u64;
+            sight.total = page.total.filter(|&total| total >= reached).or(sight.total);
+            for time in (0..page.len()).map(|index| page.time(index)).filter(|time| (from..to).contains(time))
+            {
+                sight.seen += 1;
+                sight.min = sight.min.min(time);
+                sight.max = sight.max.max(time);
+            }
+        }
+        sight
+    }
+
+    /// An estimate of how many responses the slice holds.
+    pub(super) fn estimate(&self, width: u64) -> u64 {
+        let span = (self.max.saturating_sub(self.min) + 1).min(width.max(1));
+        self.total.unwrap_or_else(|| scale(self.seen, width, span))
+    }
+}
+
+/// `value * by / of`, without overflow; `of` is at least 1.
+fn scale(value: u64, by: u64, of: u64) -> u64 {
+    let product = u128::from(value) * u128::from(by) / u128::from(of.max(1));
+    u64::try_from(product).unwrap_or(u64::MAX)
+}
+
+/// How many responses a slice should hold.
+pub(super) fn target(max_records: usize) -> u64 {
+    scale(max_records as u64, FILL.0, FILL.1).max(1)
+}
+
+/// The end of a smaller slice that starts at `from`, after `[from, to)` turned out to hold too much. At most half as
+/// long, at least one millisecond.
+///
+/// The estimate comes from the latest responses as a rule, since LinkedIn gives those first, and may be far off: a
+/// burst makes everything look dense. So one look shrinks by no more than a factor of 64, and with `hopeful` a look
+/// that saw a burst only leaves out what it saw.
+pub(super) fn shrink(from: u64, to: u64, sight: &Sight, target: u64, hopeful: bool) -> u64 {
+    let width = to.saturating_sub(from).max(2);
+    let estimate = sight.estimate(width);
+    let fitting = scale(width, target, estimate);
+    let unseen = if sight.seen > 0 && sight.min > from { sight.min } else { to };
+    if sight.total.is_none() && hopeful && fitting < width / 64 && unseen < to {
+        return unseen;
+    }
+    let least = if sight.total.is_some() { 1 } else { (width / 64).max(1) };
+    (from + fitting.clamp(least, (width / 2).max(least))).min(unseen)
+}
+
+/// The length of the next slice and the number of responses expected in it, after one of `width` held `count`
+/// responses, which filled the page to `part` of `full`.
+pub(super) fn next_width(width: u64, count: u64, part: u64, full: u64) -> (u64, u64) {
+    let most = width.saturating_mul(4);
+    let fitting = if part == 0 { most } else { scale(scale(width, FILL.0, FILL.1), full, part) };
+    let next = fitting.clamp(1, most.max(1));
+    (next, scale(count, next, width))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shrinking_always_ends_at_one_millisecond() {
+        for hopeful in [false, true] {
+            for total in [None, Some(5_000)] {
+                let (from, mut to, mut steps) = (1_000, 1_000 + (1 << 40), 0);
+                while to - from > 1 {
+                    let sight = Sight { seen: 1_000, min: from, max: to - 1, total };
+                    let next = shrink(from, to, &sight, 800, hopeful);
+                    assert!(next > from && next - from <= (to - from) / 2, "{from} {to} {next}");
+                    (to, steps) = (next, steps + 1);
+                }
+                assert!(steps <= 40);
+            }
+        }
+    }
+
+    #[test]
+    fn shrinking_aims_at_the_target() {
+        let uniform = Sight { seen: 100, min: 9_900, max: 9_999, total: None };
+        assert_eq!(shrink(0, 10_000, &uniform, 800, false), 800);
+        let told = Sight { total: Some(1_000_000), ..uniform };
+        assert_eq!(shrink(0, 10_000, &told, 800, true), 8);
+        let burst = Sight { seen: 100, min: 9_999, max: 9_999, total: None };
+        assert_eq!(shrink(0, 10_000, &burst, 80, true), 9_999);
+        assert_eq!(shrink(0, 10_000, &burst, 80, false), 156);
+    }
+
+    #[test]
+    fn the_next_slice_aims_at_four_fifths_and_grows_at_most_fourfold() {
+        assert_eq!(next_width(1_000, 500, 500, 1_000), (1_600, 800));
+        assert_eq!(next_width(1_000, 1_600, 1_600, 1_000), (500, 800));
+        assert_eq!(next_width(1_000, 1, 1, 1_000), (4_000, 4));
+        assert_eq!(next_width(1_000, 0, 0, 1_000), (4_000, 0));
+        assert_eq!(next_width(1, 5_000, 5_000, 1_000).0, 1);
+    }
+}
