@@ -3,6 +3,8 @@
 //! It is generic. It knows the contract, HTTP, OAuth and its store; it knows no vendor, and no vendor's word may
 //! occur here.
 
+pub mod description;
 pub mod failure;
+pub mod manifest;
 pub mod origin;
 pub mod pipeline;
