@@ -9,7 +9,7 @@ use url::Url;
 use crate::description::{Description, Role, SideDescription, WantedCredential, WantedOrigin};
 use crate::origin::Origin;
 
-use super::grant::{Grant, SIDES};
+use super::grant::{Grant, Lacking, SIDES};
 use super::interpolation::Expanded;
 use super::nearest::nearest;
 use super::problem::Report;
@@ -37,16 +37,18 @@ pub enum DescribeError {
     Unreadable(String),
 }
 
-/// Checks both sides.
+/// Checks both sides, and says what each lacks.
 pub(super) fn check(
     manifest: &Expanded,
     base: &FilePath,
     grants: &[Grant; 2],
     describe: &dyn Describe,
     report: &mut Report,
-) {
+) -> [Lacking; 2] {
+    let mut lacking = [Lacking::default(), Lacking::default()];
     let mut described = BTreeMap::new();
-    for ((side, role), grant) in SIDES.into_iter().zip([Role::Source, Role::Sink]).zip(grants) {
+    let sides = SIDES.into_iter().zip([Role::Source, Role::Sink]).zip(grants).zip(&mut lacking);
+    for (((side, role), grant), lacking) in sides {
         let path = Path::of(&[side, "component"]);
         let Some(node) = manifest.root.at(&path).filter(|_| !report.distrusts(&path)) else {
             continue;
@@ -58,9 +60,10 @@ pub(super) fn check(
             described.insert(file.clone(), description);
         }
         if let Some(Some(description)) = described.get(&file) {
-            Side { root: &manifest.root, side, grant, description, report }.check(node, role);
+            Side { root: &manifest.root, side, grant, lacking, description, report }.check(node, role);
         }
     }
+    lacking
 }
 
 fn ask(
@@ -87,7 +90,7 @@ fn ask(
         ),
         DescribeError::Refused(why) => (
             format!("the component {shown} cannot be used: {}", shown_sentence(&why)),
-            "build it against the contract that `sluice inspect` shows, or name another".to_owned(),
+            "rebuild it for the contract of this sluice, or name another component".to_owned(),
         ),
         DescribeError::Unreadable(why) => (
             format!("the component {shown} does not describe itself: {}", shown_sentence(&why)),
@@ -103,6 +106,7 @@ struct Side<'a> {
     root: &'a Node,
     side: &'static str,
     grant: &'a Grant,
+    lacking: &'a mut Lacking,
     description: &'a Description,
     report: &'a mut Report,
 }
@@ -197,6 +201,7 @@ impl Side<'_> {
         let message = format!("the component calls {called}, which {} does not grant", self.header());
         let help = format!("write in {}: `egress = {}`", self.header(), list(&whole));
         self.report.error(self.key_mark("egress"), &self.path("egress"), message, Some(help));
+        self.lacking.egress = lacking;
     }
 
     /// The origin that the component will call; none where that cannot be told.
@@ -245,6 +250,7 @@ impl Side<'_> {
             );
             let help = format!("write in {}: `credentials = {}`{define}", self.header(), list(&whole));
             self.report.error(self.key_mark("credentials"), &path, message, Some(help));
+            self.lacking.credentials.push(wanted.name.clone());
             return;
         }
         let path = Path::of(&["credentials", &wanted.name, "kind"]);

@@ -10,7 +10,7 @@ use super::interpolation::Expanded;
 use super::nearest::nearest;
 use super::problem::Report;
 use super::tree::{Node, Path, shown_text};
-use super::wording::{names, table_name};
+use super::wording::table_name;
 
 /// The two sides.
 pub(super) const SIDES: [&str; 2] = ["source", "sink"];
@@ -33,31 +33,54 @@ pub(super) struct Grant {
     pub(super) credentials: Vec<String>,
 }
 
-/// Checks what is granted, and says what it is for the source and for the sink.
+/// What a side's component needs and is not granted; told where it is found.
+#[derive(Debug, Default)]
+pub(super) struct Lacking {
+    /// Origins.
+    pub(super) egress: Vec<Origin>,
+    /// Names of credentials.
+    pub(super) credentials: Vec<String>,
+}
+
+/// Checks the sides' grants, and says what they are for the source and for the sink.
 pub(super) fn check(manifest: &Expanded, report: &mut Report) -> [Grant; 2] {
     let root = &manifest.root;
-    let grants = SIDES.map(|side| {
+    addresses(root, report);
+    SIDES.map(|side| {
         let egress = origins(root, &Path::of(&[side, "egress"]), report);
         Grant { egress, credentials: granted_credentials(root, side, report) }
-    });
+    })
+}
+
+/// Checks the credentials against the sides that use them. What a side lacks was told there, and is not told again.
+pub(super) fn check_credentials(
+    manifest: &Expanded,
+    grants: &mut [Grant; 2],
+    lacking: [Lacking; 2],
+    report: &mut Report,
+) {
+    for (grant, lacking) in grants.iter_mut().zip(lacking) {
+        grant.egress.granted.extend(lacking.egress);
+        grant.credentials.extend(lacking.credentials);
+    }
+    let root = &manifest.root;
     let credentials = Path::of(&["credentials"]);
+    let known = SIDES.iter().all(|side| !report.distrusts(&Path::of(&[side, "credentials"])));
     for (name, node) in root.at(&credentials).and_then(Node::table).into_iter().flatten() {
         let path = credentials.key(name);
         let own = origins(root, &path.key("origins"), report);
         let users: Vec<usize> = (0..SIDES.len())
             .filter(|side| grants.get(*side).is_some_and(|grant| grant.credentials.contains(name)))
             .collect();
-        let known = SIDES.iter().all(|side| !report.distrusts(&Path::of(&[side, "credentials"])));
         if users.is_empty() && known {
-            let message = format!("the credential `{path}` is not used");
-            let help = format!("name it in `credentials` of {}, or remove it", names(["[source]", "[sink]"]));
+            let message = format!("the credential `{}` is not used", shown_text(name));
+            let help =
+                format!("name it in `credentials` of [source] or [sink], or remove {}", table_name(&path));
             report.warning(Some(node.mark), &path, message, Some(help));
         }
-        within_egress(root, &path, &own, &users, &grants, report);
+        within_egress(root, &path, &own, &users, grants, report);
         token_url(root, &path.key("token_url"), report);
     }
-    addresses(root, report);
-    grants
 }
 
 /// The credentials named by a side, each of which must be defined.

@@ -16,11 +16,11 @@ use serde_json::{Map, Value};
 #[serde(deny_unknown_fields)]
 #[schemars(title = "Sluice pipeline manifest, version 1")]
 pub(super) struct Manifest {
-    /// The version of the manifest's form: 1.
+    /// The version of this form of manifest.
     #[schemars(extend("const" = 1))]
     #[expect(dead_code, reason = "the schema has pinned it to 1")]
     pub(super) version: u32,
-    /// The pipeline's name: it names the pipeline's state and reports, so do not change it later.
+    /// Names the pipeline's state and reports; do not change it later.
     #[schemars(regex(pattern = r"^[a-z0-9][a-z0-9-]{0,63}$"))]
     #[schemars(extend(
         "patternErrorMessage" = "lower-case letters, digits and hyphens, beginning with a letter or digit, at most 64",
@@ -256,6 +256,9 @@ pub fn schema() -> Value {
 fn plain(schema: &mut schemars::Schema) {
     if let Some(object) = schema.as_object_mut() {
         object.remove("format");
+        if object.contains_key("const") {
+            object.remove("minimum");
+        }
         if object.get("default").is_some_and(Value::is_null) {
             object.remove("default");
         }

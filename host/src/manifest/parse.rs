@@ -4,7 +4,7 @@ use toml::de::DeTable;
 
 use super::place::{Lines, Mark};
 use super::problem::{Problem, Report};
-use super::tree::{Node, Path};
+use super::tree::{Node, Path, shown_text};
 
 /// Largest manifest.
 pub(super) const MAX_BYTES: usize = 1 << 20;
@@ -53,6 +53,7 @@ pub(super) fn parse(
 /// Tells one problem a line: what follows it there is most often its echo.
 fn syntax(text: &str, errors: &[toml::de::Error], report: &mut Report) {
     let mut last_line = None;
+    let mut twice_header = None;
     for error in errors {
         let mut offset = error.span().map_or(0, |span| span.start).min(text.len());
         if text.get(offset..).is_some_and(|rest| rest.trim().is_empty()) {
@@ -63,9 +64,28 @@ fn syntax(text: &str, errors: &[toml::de::Error], report: &mut Report) {
         if last_line.replace(line) == Some(line) {
             continue;
         }
+        let twice = error.message().starts_with("duplicate key");
+        let header = last_header(text, offset);
+        if twice && header.is_some() && twice_header == header {
+            continue; // A table given twice: its keys are then no news.
+        }
+        if twice && header.is_some_and(|header| report.line(header) == line) {
+            twice_header = header;
+        }
         let (message, help) = sentence(error.message());
-        let message = format!("not valid TOML: {message}");
+        let key = error.span().and_then(|span| text.get(span)).filter(|key| twice && key.len() <= 64);
+        let key = key.map(|key| format!(": `{}`", shown_text(key))).unwrap_or_default();
+        let message = format!("not valid TOML: {message}{key}");
         report.error(Some(Mark::Byte(offset)), &Path::default(), message, Some(help));
+    }
+}
+
+/// Where the header of the table begins that a byte is in.
+fn last_header(text: &str, offset: usize) -> Option<usize> {
+    let before = text.get(..offset)?;
+    match before.rfind("\n[") {
+        Some(start) => Some(start + 1),
+        None => before.starts_with('[').then_some(0),
     }
 }
 
@@ -114,6 +134,7 @@ const SENTENCES: &[(&str, &str, &str)] = &[
         "an incomplete escape after `\\`",
         "write `\\\\` for one backslash, or put the text in single quotes, which have no escapes",
     ),
+    ("invalid key-value pair", "this is not `key = value`", TOML_HELP),
     ("unquoted keys cannot be empty", "the key before `=` is missing", TOML_HELP),
     ("key with no value", "the key has no `=`", TOML_HELP),
     (

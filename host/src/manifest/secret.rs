@@ -61,8 +61,8 @@ fn literal(key: &str, text: &str, mark: Mark, path: &Path, report: &mut Report) 
     let variable =
         text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')).filter(|name| is_name(name));
     if let Some(name) = variable {
-        let message = format!("`{key}` would copy a secret into the manifest's text");
-        wrong(mark, path, message, format!("refer to it: `{key} = {{ env = \"{name}\" }}`"), report);
+        let message = format!("`{key}` must refer to its secret; `${{…}}` does not work here");
+        wrong(mark, path, message, format!("write `{key} = {{ env = \"{name}\" }}`"), report);
         return;
     }
     let message = format!("`{key}` is a secret and must not be written into the manifest");

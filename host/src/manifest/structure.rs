@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::nearest::nearest;
 use super::problem::Report;
 use super::secret;
-use super::tree::{Data, Node, Path, shown_key};
+use super::tree::{Data, Node, Path, Step, shown_key};
 use super::wording::{
     bounds, example, inline, meaning, names, table_name, type_name, type_of, value_name, within,
 };
@@ -77,22 +77,39 @@ fn flatten<'a>(error: ValidationError<'a>, schema: &Value, depth: usize, faults:
         return;
     }
     let pointer = error.instance_path().as_str().to_owned();
-    if let Some(fault) = choice(&error, context, schema, &pointer) {
-        faults.push(fault);
-        return;
-    }
-    let parts = error.into_parts();
-    let (Kind::OneOfNotValid { context } | Kind::AnyOf { context }) = parts.kind else {
-        return; // It was one of the two above.
+    let fault = choice(&error, context, schema, &pointer);
+    let chosen = match &fault {
+        Some(Fault::Choice { options, .. }) => nearest_option(context, options),
+        Some(_) => None,
+        None => meant(context, &pointer),
     };
-    let meant = context.into_iter().min_by_key(|branch| {
+    faults.extend(fault);
+    let parts = error.into_parts();
+    if let (Kind::OneOfNotValid { context } | Kind::AnyOf { context }, Some(chosen)) = (parts.kind, chosen) {
+        for error in context.into_iter().nth(chosen).into_iter().flatten() {
+            flatten(error, schema, depth, faults);
+        }
+    }
+}
+
+/// The alternative that fits best.
+fn meant(context: &[Vec<ValidationError<'static>>], pointer: &str) -> Option<usize> {
+    let ranked = context.iter().enumerate().min_by_key(|(_, branch)| {
         let another = branch.iter().filter(|error| picks(error)).count();
-        let other_type = branch.iter().any(|error| is_type_at(error, &pointer));
+        let other_type = branch.iter().any(|error| is_type_at(error, pointer));
         (another, other_type, branch.len())
     });
-    for error in meant.into_iter().flatten() {
-        flatten(error, schema, depth, faults);
-    }
+    ranked.map(|(index, _)| index)
+}
+
+/// The alternative whose option is nearest to what was written, where one is near.
+fn nearest_option(context: &[Vec<ValidationError<'static>>], options: &[Value]) -> Option<usize> {
+    let written = context.iter().flatten().find(|error| picks(error))?.instance().as_str()?.to_owned();
+    let near = nearest(&written, options.iter().filter_map(Value::as_str))?;
+    context.iter().position(|branch| {
+        let mut constants = branch.iter().filter_map(constant_of);
+        constants.any(|constant| constant == near)
+    })
 }
 
 /// Whether the error says that another alternative was meant.
@@ -270,15 +287,22 @@ impl Check<'_> {
         let near = nearest(key, free).or_else(|| nearest(key, known.iter().copied()));
         let help = match near {
             Some(near) => {
-                self.meant.insert(table.key(near));
-                format!("did you mean `{near}`?")
+                let meant = table.key(near);
+                let is_header = table.steps().is_empty() && self.is_table(&table.key(key));
+                let help = if is_header { table_name(&meant) } else { format!("`{near}`") };
+                if self.root.at(&meant).is_none() {
+                    // What stands under the wrong key is not judged, nor told to be missing.
+                    self.report.distrust(&meant);
+                }
+                self.meant.insert(meant);
+                format!("did you mean {help}?")
             }
             None if known.is_empty() => format!("no key is known{}", within(table)),
             None => format!("known keys{}: {}", within(table), names(known)),
         };
         let path = table.key(key);
         let node = self.root.at(&path);
-        let is_header = table.steps().is_empty() && node.is_some_and(|node| node.table().is_some());
+        let is_header = table.steps().is_empty() && self.is_table(&path);
         let message = if is_header {
             format!("unknown table {}", table_name(&path))
         } else {
@@ -288,6 +312,10 @@ impl Check<'_> {
         self.report.error(mark, &path, message, Some(help));
     }
 
+    fn is_table(&self, path: &Path) -> bool {
+        self.root.at(path).is_some_and(|node| node.table().is_some())
+    }
+
     fn required(&mut self, table: &Path, key: &str, schema: &Value) {
         let wanted =
             schema.get("properties").and_then(|properties| properties.get(key)).unwrap_or(&Value::Null);
@@ -295,7 +323,11 @@ impl Check<'_> {
         let is_table = wanted.get("type").is_some_and(|name| name == "object");
         if !is_table {
             let meaning = meaning(wanted).map(|meaning| format!(": {meaning}")).unwrap_or_default();
-            let help = format!("add `{} = {}`{meaning}", shown_key(key), example(wanted));
+            let add = format!("`{} = {}`{meaning}", shown_key(key), example(wanted));
+            let help = match self.root.at(table) {
+                Some(_) => format!("add {add}"),
+                None => format!("add {} with {add}", table_name(table)),
+            };
             self.missing(table, key, help);
             return;
         }
@@ -362,8 +394,8 @@ impl Check<'_> {
             return;
         };
         let path = table.key(name);
-        let form = schema.pointer("/propertyNames/patternErrorMessage").and_then(Value::as_str);
-        let help = form.map(|form| format!("use {form}"));
+        let form = schema.get("propertyNames").unwrap_or(schema).get("patternErrorMessage");
+        let help = form.and_then(Value::as_str).map(|form| format!("use {form}"));
         let message = format!("`{}` cannot be a name{}", shown_key(name), within(table));
         self.report.error(self.root.at(&path).map(|node| node.key), &path, message, help);
     }
@@ -401,7 +433,10 @@ impl Check<'_> {
         let form = schema.get("patternErrorMessage").and_then(Value::as_str);
         let help = match form {
             Some(form) => format!("use {form}"),
-            None => format!("it must match the regular expression `{pattern}`"),
+            None => {
+                let meaning = meaning(schema).map(|meaning| format!(": {meaning}")).unwrap_or_default();
+                format!("it must match the regular expression `{pattern}`{meaning}")
+            }
         };
         self.wrong(path, format!("{} cannot be {shown}", value_name(path)), Some(help));
     }
@@ -428,8 +463,8 @@ fn value_help(schema: &Value) -> Option<String> {
 /// How to write the value so that it has the type, where that is a matter of quotes or brackets.
 fn conversion(node: &Node, types: &[JsonType], path: &Path) -> Option<String> {
     let key = match path.steps().last()? {
-        super::tree::Step::Key(key) => shown_key(key),
-        super::tree::Step::Index(_) => return None,
+        Step::Key(key) => format!("{} = ", shown_key(key)),
+        Step::Index(_) => String::new(),
     };
     let wants = |kind| types.contains(&kind);
     match &node.data {
@@ -437,16 +472,17 @@ fn conversion(node: &Node, types: &[JsonType], path: &Path) -> Option<String> {
             Some(format!("what is filled in is a text; give the value with `--set {path}=VALUE` instead"))
         }
         Data::Text(text) if wants(JsonType::Integer) && text.trim().parse::<i64>().is_ok() => {
-            Some(format!("write `{key} = {}`, without quotes", text.trim()))
+            Some(format!("write `{key}{}`, without quotes", text.trim()))
         }
         Data::Text(text) if wants(JsonType::Boolean) && matches!(text.as_str(), "true" | "false") => {
-            Some(format!("write `{key} = {text}`, without quotes"))
+            Some(format!("write `{key}{text}`, without quotes"))
         }
         Data::Text(_) if wants(JsonType::Array) && !node.expanded => {
-            Some(format!("write `{key} = {}`, in brackets", inline(&Value::Array(vec![node.to_json()]))))
+            Some(format!("write `{key}{}`, in brackets", inline(&Value::Array(vec![node.to_json()]))))
         }
-        Data::Plain(value) if wants(JsonType::String) => {
-            Some(format!("write `{key} = \"{value}\"`, in quotes"))
+        Data::Plain(value) if wants(JsonType::String) => Some(format!("write `{key}\"{value}\"`, in quotes")),
+        Data::Text(_) | Data::Plain(_) if types == [JsonType::Object] => {
+            Some(format!("write {} on a line of its own, and its keys below it", table_name(path)))
         }
         _ => None,
     }

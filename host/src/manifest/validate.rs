@@ -35,9 +35,10 @@ pub(super) fn validate(
         // Our own schema is compiled by a test; this cannot happen in a build that passed it.
         report.error(None, &whole, "the manifest's own schema cannot be used".to_owned(), None);
     }
-    let grants = grant::check(manifest, report);
+    let mut grants = grant::check(manifest, report);
     timeouts(&manifest.root, report);
-    component::check(manifest, base, &grants, describe, report);
+    let lacking = component::check(manifest, base, &grants, describe, report);
+    grant::check_credentials(manifest, &mut grants, lacking, report);
     if report.has_errors() {
         return None;
     }

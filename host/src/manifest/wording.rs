@@ -129,7 +129,11 @@ pub(super) fn bounds(schema: &Value) -> Option<String> {
     };
     pair("minimum", "maximum")
         .or_else(|| pair("minLength", "maxLength").map(|bounds| format!("{bounds} characters")))
-        .or_else(|| pair("minItems", "maxItems").map(|bounds| format!("{bounds} entries")))
+        .or_else(|| pair("minItems", "maxItems").map(|bounds| format!("{bounds} {}", entries(&bounds))))
+}
+
+fn entries(bounds: &str) -> &'static str {
+    if bounds.ends_with(" 1") || bounds == "1" { "entry" } else { "entries" }
 }
 
 #[cfg(test)]
@@ -161,7 +165,7 @@ mod tests {
     #[test]
     fn says_bounds() {
         assert_eq!(bounds(&json!({"minimum": 1, "maximum": 9})).as_deref(), Some("1 to 9"));
-        assert_eq!(bounds(&json!({"minItems": 1})).as_deref(), Some("at least 1 entries"));
+        assert_eq!(bounds(&json!({"minItems": 1})).as_deref(), Some("at least 1 entry"));
         assert_eq!(bounds(&json!({})), None);
     }
 }
