@@ -5,7 +5,9 @@
 
 pub mod capabilities;
 pub mod credentials;
+pub mod description;
 pub mod failure;
+pub mod manifest;
 pub mod origin;
 pub mod pipeline;
 pub mod runtime;
