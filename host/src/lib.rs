@@ -6,3 +6,4 @@
 pub mod failure;
 pub mod origin;
 pub mod pipeline;
+pub mod store;
