@@ -11,3 +11,4 @@ pub mod manifest;
 pub mod origin;
 pub mod pipeline;
 pub mod runtime;
+pub mod store;
