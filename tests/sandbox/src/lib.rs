@@ -1,1 +1,3 @@
-//! Placeholder.
+//! Stand-ins for LinkedIn, Entra ID and Dataverse on loopback.
+
+pub mod dataverse;
