@@ -1,0 +1,109 @@
+//! Compares what was answered on the forms with the rows that arrived in Dataverse.
+//!
+//! A lead is tied to a response by its e-mail address, which holds the response's index; where one member submitted
+//! twice, by its phone number too. One byte is kept per response, and nothing of any row.
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::dataverse::Dataverse;
+use crate::linkedin::{ExpectedResponse, LinkedIn};
+
+/// So many ids are named per kind of difference.
+const IDS_MAX: usize = 20;
+/// Columns that a phone answer may have gone to.
+const PHONE_COLUMNS: [&str; 3] = ["mobilephone", "telephone1", "telephone2"];
+/// A phone number cut to fewer digits than this says nothing.
+const PHONE_DIGITS_MIN: usize = 6;
+
+/// How responses and leads compare.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Reconciliation {
+    /// Responses that are no test leads and can be read.
+    pub responses: u64,
+    /// Rows of `leads`.
+    pub leads: u64,
+    /// Of `responses`, those with no lead.
+    pub responses_without_lead: u64,
+    /// Responses of any kind with more than one lead.
+    pub responses_with_several_leads: u64,
+    /// Leads that belong to no response.
+    pub leads_without_response: u64,
+    /// Test leads that became a lead.
+    pub test_responses_with_lead: u64,
+    /// Leads of responses that were deleted or are past retention.
+    pub unreadable_responses_with_lead: u64,
+    /// The first ids of `responses_without_lead`.
+    pub missing_ids: Vec<String>,
+    /// The first ids of `responses_with_several_leads`.
+    pub doubled_ids: Vec<String>,
+}
+
+/// Compares all responses with all rows of `leads`.
+pub(crate) fn reconcile(linkedin: &LinkedIn, dataverse: &Dataverse) -> Reconciliation {
+    let count = linkedin.response_count();
+    // At most ten million and some: one byte each.
+    let mut seen = vec![0_u8; usize::try_from(count).unwrap_or_default()];
+    let mut result = Reconciliation::default();
+    dataverse.for_each_row("leads", &mut |row| {
+        result.leads += 1;
+        match owner_of(linkedin, row).and_then(|index| seen.get_mut(usize::try_from(index).ok()?)) {
+            Some(seen) => *seen = seen.saturating_add(1),
+            None => result.leads_without_response += 1,
+        }
+    });
+    for (index, leads) in (0..).zip(seen) {
+        result.add(linkedin, index, leads);
+    }
+    result
+}
+
+impl Reconciliation {
+    fn add(&mut self, linkedin: &LinkedIn, index: u64, leads: u8) {
+        let Some(known) = linkedin.known(index) else { return };
+        let test = known.expected.test_lead;
+        self.responses += u64::from(!test && known.readable);
+        if leads > 1 {
+            self.responses_with_several_leads += 1;
+            note(&mut self.doubled_ids, &known.expected);
+        }
+        match (leads > 0, test, known.readable) {
+            (true, true, _) => self.test_responses_with_lead += 1,
+            (true, false, false) => self.unreadable_responses_with_lead += 1,
+            (false, false, true) => {
+                self.responses_without_lead += 1;
+                note(&mut self.missing_ids, &known.expected);
+            }
+            (true, false, true) | (false, _, _) => {}
+        }
+    }
+}
+
+fn note(ids: &mut Vec<String>, expected: &ExpectedResponse) {
+    if ids.len() < IDS_MAX {
+        ids.push(expected.id.clone());
+    }
+}
+
+/// The index of the response that a lead was made from.
+fn owner_of(linkedin: &LinkedIn, row: &Map<String, Value>) -> Option<u64> {
+    let email = row.get("emailaddress1")?.as_str()?.trim();
+    let index: u64 = email.rsplit_once("+i")?.1.split_once('@')?.0.parse().ok()?;
+    let first = linkedin.known(index)?.expected;
+    if !first.email.trim().eq_ignore_ascii_case(email) {
+        return None;
+    }
+    let Some(twin) = linkedin.twin(index) else { return Some(index) };
+    let phone_fits = |expected: &ExpectedResponse| {
+        let answered = digits(expected.phone.as_deref()?);
+        let kept = |column: &&str| row.get(*column).and_then(Value::as_str).map(digits);
+        let fits = |kept: String| kept.len() >= PHONE_DIGITS_MIN && answered.starts_with(&kept);
+        PHONE_COLUMNS.iter().filter_map(kept).any(fits).then_some(())
+    };
+    let second = linkedin.known(twin)?.expected;
+    phone_fits(&first).map(|()| index).or_else(|| phone_fits(&second).map(|()| twin))
+}
+
+fn digits(text: &str) -> String {
+    text.chars().filter(char::is_ascii_digit).collect()
+}
