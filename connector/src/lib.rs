@@ -8,9 +8,12 @@
 //! host waits and repeats.
 
 pub mod capabilities;
+pub mod describe;
 pub mod dynamics;
 pub mod failure;
 pub mod finding;
+#[cfg(target_family = "wasm")]
+mod guest;
 pub mod linkedin;
 pub mod mapping;
 pub mod record;
