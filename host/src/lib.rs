@@ -3,7 +3,9 @@
 //! It is generic. It knows the contract, HTTP, OAuth and its store; it knows no vendor, and no vendor's word may
 //! occur here.
 
+pub mod assembly;
 pub mod capabilities;
+pub mod cli;
 pub mod credentials;
 pub mod description;
 pub mod failure;

@@ -1,0 +1,180 @@
+//! The arguments, as clap reads them. Help texts are written for the person at the keyboard.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::manifest::Override;
+
+/// Moves records between sandboxed components, as a manifest says.
+#[derive(Debug, Parser)]
+#[command(name = "sluice", version, max_term_width = 100, after_long_help = EXIT_CODES)]
+pub(super) struct Args {
+    #[command(flatten)]
+    pub(super) global: Global,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    everything landed, or the answer is yes
+  1    the run failed, or part of it did
+  2    the command line or the manifest is wrong
+  3    the run finished, and some records are dead letters
+  4    a credential was refused or a right is missing
+  130  stopped by Ctrl-C (143: by SIGTERM); what was confirmed is kept
+
+Examples:
+  sluice validate pipeline.toml        find every mistake, offline, without secrets
+  sluice check pipeline.toml           try every right and setting on both sides
+  sluice run pipeline.toml             move what is new
+  sluice run pipeline.toml --output json | jq .counts";
+
+/// Options of every command.
+#[derive(Debug, clap::Args)]
+pub(super) struct Global {
+    /// How results are written to standard output
+    #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
+    pub(super) output: Format,
+    /// How much is logged to standard error
+    #[arg(long, global = true, value_enum, default_value_t = LogLevel::Warn, env = "SLUICE_LOG_LEVEL")]
+    pub(super) log_level: LogLevel,
+    /// How log lines are written
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text, env = "SLUICE_LOG_FORMAT")]
+    pub(super) log_format: LogFormat,
+}
+
+/// How results are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// For people
+    Text,
+    /// For machines: one JSON document
+    Json,
+}
+
+/// How much is logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum LogLevel {
+    /// Nothing
+    Off,
+    /// What failed
+    Error,
+    /// What needs attention
+    Warn,
+    /// What happens
+    Info,
+    /// Each request, without its content
+    Debug,
+    /// Everything
+    Trace,
+}
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum LogFormat {
+    /// For people
+    Text,
+    /// For machines: one JSON object a line
+    Json,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Find every mistake in a manifest, offline and without secrets
+    #[command(visible_alias = "lint")]
+    Validate(Manifest),
+    /// Try every right and setting that the pipeline needs, on both sides
+    Check(Manifest),
+    /// List the partitions of the pipeline's stream and their states
+    Discover(Manifest),
+    /// Read records and print them; stops before the sink and moves no cursor
+    #[command(
+        after_long_help = "Examples:\n  sluice read pipeline.toml --limit 5\n  sluice read pipeline.toml --partition SPONSORED:1 | jq .data.id"
+    )]
+    Read(Read),
+    /// Move what is new from the source to the sink
+    #[command(
+        after_long_help = "Examples:\n  sluice run pipeline.toml\n  sluice run pipeline.toml --plan\n  sluice run pipeline.toml --set limits.page_records=100 --output json"
+    )]
+    Run(Run),
+    /// Show what a component is: contract, imports, streams, schemas, wanted credentials and origins
+    Inspect(Inspect),
+}
+
+/// A manifest and how it is changed.
+#[derive(Debug, clap::Args)]
+pub(super) struct Manifest {
+    /// The manifest's file
+    pub(super) manifest: PathBuf,
+    /// Replace a value of the manifest, as TOML: `limits.page_records=100`; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = parse_override)]
+    pub(super) overrides: Vec<Override>,
+    /// Read further environment variables from a file of NAME=VALUE lines
+    #[arg(long, value_name = "FILE")]
+    pub(super) env_file: Option<PathBuf>,
+}
+
+fn parse_override(text: &str) -> Result<Override, String> {
+    Override::split(text).ok_or_else(|| "write KEY=VALUE, such as `limits.page_records=100`".to_owned())
+}
+
+/// Arguments of `read`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Read {
+    #[command(flatten)]
+    pub(super) manifest: Manifest,
+    /// Read this partition only; may be repeated
+    #[arg(long, value_name = "ID")]
+    pub(super) partition: Vec<String>,
+    /// Stop after this many records
+    #[arg(long, value_name = "N")]
+    pub(super) limit: Option<u64>,
+    /// How records are written
+    #[arg(long, value_enum, default_value_t = RecordFormat::Jsonl)]
+    pub(super) format: RecordFormat,
+}
+
+/// How records are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum RecordFormat {
+    /// One JSON object a line
+    Jsonl,
+}
+
+/// Arguments of `run`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Run {
+    #[command(flatten)]
+    pub(super) manifest: Manifest,
+    /// Say what would be done; write nothing and move no cursor
+    #[arg(long, visible_alias = "dry-run")]
+    pub(super) plan: bool,
+    /// Keep checkpoints and outcomes in this file instead of the manifest's `store.path`
+    #[arg(long, value_name = "FILE")]
+    pub(super) store: Option<PathBuf>,
+    /// Also write the report as JSON to this file
+    #[arg(long, value_name = "FILE")]
+    pub(super) summary: Option<PathBuf>,
+}
+
+/// Arguments of `inspect`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Inspect {
+    /// The component's file
+    pub(super) component: PathBuf,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Args::command().debug_assert();
+    }
+}

@@ -1,0 +1,134 @@
+//! Shows a run while it runs: a bar for each partition on a terminal, plain lines otherwise, nothing for machines.
+
+use std::collections::HashMap;
+use std::io::IsTerminal;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+use super::output::Output;
+use crate::pipeline::{Event, Progress};
+use crate::store::Counts;
+
+/// How often a bar moves.
+const REFRESH: Duration = Duration::from_millis(120);
+/// How often a partition gets a plain line.
+const LINE_EVERY: Duration = Duration::from_secs(5);
+
+/// The way of showing that suits where standard error goes.
+pub(super) fn progress(output: Output) -> Arc<dyn Progress> {
+    if output.is_json() {
+        Arc::new(())
+    } else if std::io::stderr().is_terminal() {
+        Arc::new(Bars::default())
+    } else {
+        Arc::new(Lines::default())
+    }
+}
+
+fn told(counts: &Counts) -> String {
+    let mut told = format!("{} read, {} created", counts.read, counts.created + counts.upserted);
+    for (count, word) in [
+        (counts.updated, "updated"),
+        (counts.unchanged, "unchanged"),
+        (counts.skipped, "skipped"),
+        (counts.rejected, "rejected"),
+        (counts.settled, "already there"),
+    ] {
+        if count > 0 {
+            told += &format!(", {count} {word}");
+        }
+    }
+    told
+}
+
+/// One bar for each partition. How much there is to read is not known beforehand, so a bar counts and never promises.
+#[derive(Debug, Default)]
+struct Bars {
+    all: MultiProgress,
+    each: Mutex<HashMap<String, ProgressBar>>,
+}
+
+impl Bars {
+    fn bar(&self, id: &str, name: &str) -> ProgressBar {
+        let mut each = self.each.lock().unwrap_or_else(PoisonError::into_inner);
+        let make = || {
+            let bar = self.all.add(ProgressBar::new_spinner());
+            // The template is constant and valid; a plain style would do as well.
+            let style = ProgressStyle::with_template("{spinner:.green} {prefix:<28!} {msg} {per_sec:.dim}");
+            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+            bar.set_prefix(name.to_owned());
+            bar.enable_steady_tick(REFRESH);
+            bar
+        };
+        each.entry(id.to_owned()).or_insert_with(make).clone()
+    }
+}
+
+impl Progress for Bars {
+    fn observe(&self, event: Event<'_>) {
+        match event {
+            Event::Started { partition, .. } => {
+                self.bar(&partition.id, &partition.name).set_message("reading")
+            }
+            Event::Page { partition, total, .. } => {
+                let bar = self.bar(&partition.id, &partition.name);
+                bar.set_position(total.read);
+                bar.set_message(told(total));
+            }
+            Event::Waiting { partition: Some(partition), failure, .. } => {
+                self.bar(&partition.id, &partition.name).set_message(format!("waiting: {failure}"));
+            }
+            Event::Waiting { partition: None, failure, .. } => {
+                let _ = self.all.println(format!("waiting: {failure}"));
+            }
+            Event::Warning { partition, message } => {
+                let _ = self.all.println(format!("warning: {}: {message}", partition.name));
+            }
+            Event::Finished { partition, report } => {
+                self.bar(&partition.id, &partition.name).finish_with_message(told(&report.counts));
+            }
+            Event::Listed { .. } | Event::Planned { .. } => {}
+        }
+    }
+}
+
+/// A line when a partition starts and ends, and every few seconds between.
+#[derive(Debug, Default)]
+struct Lines {
+    last: Mutex<HashMap<String, Instant>>,
+}
+
+impl Lines {
+    fn is_due(&self, id: &str) -> bool {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        let before = *last.entry(id.to_owned()).or_insert(now);
+        let due = now.duration_since(before) >= LINE_EVERY;
+        if due {
+            last.insert(id.to_owned(), now);
+        }
+        due
+    }
+}
+
+impl Progress for Lines {
+    fn observe(&self, event: Event<'_>) {
+        match event {
+            Event::Listed { partitions } => eprintln!("{} partitions", partitions.len()),
+            Event::Page { partition, total, .. } if self.is_due(&partition.id) => {
+                eprintln!("{}: {}", partition.name, told(total));
+            }
+            Event::Waiting { partition, failure, .. } => {
+                let name = partition.map_or("partitions", |partition| partition.name.as_str());
+                eprintln!("{name}: waiting: {failure}");
+            }
+            Event::Warning { partition, message } => eprintln!("{}: warning: {message}", partition.name),
+            Event::Finished { partition, report } => {
+                eprintln!("{}: done: {}", partition.name, told(&report.counts))
+            }
+            Event::Started { .. } | Event::Page { .. } | Event::Planned { .. } => {}
+        }
+    }
+}

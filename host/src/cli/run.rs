@@ -1,0 +1,66 @@
+//! `sluice run`: moves what is new, shows how it goes, and reports.
+
+mod text;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::args;
+use super::exit::Exit;
+use super::files::default_store;
+use super::output::Output;
+use super::progress::progress;
+use super::prologue::assemble;
+use super::signals::Signals;
+use crate::assembly::{SystemClock, job};
+use crate::pipeline::port::{Clock, Mode};
+use crate::pipeline::{Engine, RunReport, Verdict};
+use crate::store::{SqliteStore, StoreOptions};
+
+pub(super) async fn run(arguments: &args::Run, output: &Output) -> Exit {
+    let (loaded, assembly) = match assemble(&arguments.manifest, *output) {
+        Ok(assembled) => assembled,
+        Err(exit) => return exit,
+    };
+    let pipeline = &loaded.pipeline;
+    let path = store_path(arguments, pipeline.store_path.as_ref(), &pipeline.name);
+    let store = match SqliteStore::open(path, &StoreOptions::default()) {
+        Ok(store) => store,
+        Err(error) => return output.fail(Exit::Failed, &error.to_string()),
+    };
+    let signals = match Signals::listen(*output) {
+        Ok(signals) => signals,
+        Err(error) => return output.fail(Exit::Failed, &format!("cannot listen for signals: {error}")),
+    };
+    let mode = if arguments.plan { Mode::Plan } else { Mode::Apply };
+    let clock = Arc::new(SystemClock);
+    let jitter = u64::from(std::process::id()) ^ clock.now_ms();
+    let job = Arc::new(job(pipeline, mode, jitter));
+    let engine = Engine {
+        connect: Arc::new(assembly.connect),
+        store: Arc::new(store),
+        clock,
+        progress: progress(*output),
+    };
+    let report = engine.run(&job, &signals.stop).await;
+    output.result(&report, || text::text(&report, &assembly.http));
+    finish(arguments, &report, &signals, *output)
+}
+
+fn store_path(arguments: &args::Run, manifest: Option<&PathBuf>, name: &str) -> PathBuf {
+    arguments.store.as_ref().or(manifest).cloned().unwrap_or_else(|| default_store(name))
+}
+
+fn finish(arguments: &args::Run, report: &RunReport, signals: &Signals, output: Output) -> Exit {
+    if let Some(path) = &arguments.summary {
+        let written = serde_json::to_vec_pretty(report).map_err(std::io::Error::from);
+        if let Err(error) = written.and_then(|bytes| std::fs::write(path, bytes)) {
+            let message = format!("cannot write the report to `{}`: {error}", path.display());
+            return output.fail(Exit::Failed, &message);
+        }
+    }
+    match (report.verdict(), signals.received()) {
+        (Verdict::Stopped, Some(number)) => Exit::Signal(number),
+        _ => Exit::of_report(report),
+    }
+}
