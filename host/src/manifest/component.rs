@@ -1,7 +1,7 @@
 //! Checks the manifest against what its components say of themselves.
 
 use std::collections::BTreeMap;
-use std::path::{Path as FilePath, PathBuf};
+use std::path::Path as FilePath;
 
 use serde_json::{Map, Value};
 use url::Url;
@@ -9,7 +9,7 @@ use url::Url;
 use crate::description::{Description, Role, SideDescription, WantedCredential, WantedOrigin};
 use crate::origin::Origin;
 
-use super::grant::{Grant, Lacking, SIDES};
+use super::grant::{Grant, Lacking, SIDES, judged};
 use super::interpolation::Expanded;
 use super::nearest::nearest;
 use super::problem::Report;
@@ -69,7 +69,7 @@ pub(super) fn check(
 fn ask(
     node: &Node,
     path: &Path,
-    file: &PathBuf,
+    file: &FilePath,
     describe: &dyn Describe,
     report: &mut Report,
 ) -> Option<Description> {
@@ -274,7 +274,7 @@ impl Side<'_> {
     fn unwanted(&mut self, wants: &SideDescription) {
         let path = self.path("credentials");
         let wanted = || wants.credentials.iter().map(|wanted| wanted.name.as_str());
-        for (index, node) in self.root.at(&path).and_then(Node::list).unwrap_or_default().iter().enumerate() {
+        for (index, node) in judged(self.root, &path, self.report).iter().enumerate() {
             let path = path.index(index);
             let Some(name) = node.text().filter(|_| !self.report.distrusts(&path)) else {
                 continue;

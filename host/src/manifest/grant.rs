@@ -65,6 +65,9 @@ pub(super) fn check_credentials(
     }
     let root = &manifest.root;
     let credentials = Path::of(&["credentials"]);
+    if report.distrusts(&credentials) {
+        return;
+    }
     let known = SIDES.iter().all(|side| !report.distrusts(&Path::of(&[side, "credentials"])));
     for (name, node) in root.at(&credentials).and_then(Node::table).into_iter().flatten() {
         let path = credentials.key(name);
@@ -83,12 +86,18 @@ pub(super) fn check_credentials(
     }
 }
 
+/// The entries of a list; none where the list as a whole is known to be wrong.
+pub(super) fn judged<'n>(root: &'n Node, path: &Path, report: &Report) -> &'n [Node] {
+    let node = root.at(path).filter(|_| !report.distrusts(path));
+    node.and_then(Node::list).unwrap_or_default()
+}
+
 /// The credentials named by a side, each of which must be defined.
 fn granted_credentials(root: &Node, side: &str, report: &mut Report) -> Vec<String> {
     let path = Path::of(&[side, "credentials"]);
     let defined = root.at(&Path::of(&["credentials"])).and_then(Node::table);
     let mut granted = Vec::new();
-    for (index, node) in root.at(&path).and_then(Node::list).unwrap_or_default().iter().enumerate() {
+    for (index, node) in judged(root, &path, report).iter().enumerate() {
         let path = path.index(index);
         let (Some(name), false) = (node.text(), report.distrusts(&path)) else {
             continue;
@@ -114,7 +123,7 @@ fn granted_credentials(root: &Node, side: &str, report: &mut Report) -> Vec<Stri
 /// Reads a list of origins and tells what is wrong with each.
 fn origins(root: &Node, path: &Path, report: &mut Report) -> Origins {
     let mut origins = Origins { granted: Vec::new(), unsure: report.distrusts(path) };
-    for (index, node) in root.at(path).and_then(Node::list).unwrap_or_default().iter().enumerate() {
+    for (index, node) in judged(root, path, report).iter().enumerate() {
         let path = path.index(index);
         let (Some(text), false) = (node.text(), report.distrusts(&path)) else {
             origins.unsure = true;
@@ -244,7 +253,7 @@ fn token_url(root: &Node, path: &Path, report: &mut Report) {
 fn addresses(root: &Node, report: &mut Report) {
     let list = Path::of(&["network", "private_addresses"]);
     let mut seen = Vec::new();
-    for (index, node) in root.at(&list).and_then(Node::list).unwrap_or_default().iter().enumerate() {
+    for (index, node) in judged(root, &list, report).iter().enumerate() {
         let path = list.index(index);
         let (Some(text), false) = (node.text(), report.distrusts(&path)) else {
             continue;

@@ -5,6 +5,7 @@
 //! never read: a manifest can be validated without them. This never loads a component: it asks one what it says of
 //! itself through [`Describe`].
 
+mod alternatives;
 mod component;
 mod grant;
 mod interpolation;

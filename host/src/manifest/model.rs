@@ -36,7 +36,7 @@ pub(super) struct Manifest {
     pub(super) sink: Sink,
     /// The credentials by name; a component names them and never sees their values.
     #[serde(default)]
-    #[schemars(extend("propertyNames" = {
+    #[schemars(extend("maxProperties" = 64, "propertyNames" = {
         "pattern": "^[a-z0-9][a-z0-9_-]{0,63}$",
         "patternErrorMessage": "lower-case letters, digits, `_` and `-`, at most 64"
     }))]
@@ -73,11 +73,11 @@ pub(super) struct Source {
     pub(super) stream: String,
     /// The origins that the component may call; it reaches no other.
     #[serde(default)]
-    #[schemars(extend("examples" = [["https://api.example.com"]]))]
+    #[schemars(length(max = 64), extend("examples" = [["https://api.example.com"]]))]
     pub(super) egress: Vec<String>,
     /// The names of the credentials that the component may use.
     #[serde(default)]
-    #[schemars(extend("uniqueItems" = true))]
+    #[schemars(length(max = 64), extend("uniqueItems" = true))]
     pub(super) credentials: Vec<String>,
     /// The component's own configuration; `sluice inspect` shows what it takes.
     #[serde(default)]
@@ -93,11 +93,11 @@ pub(super) struct Sink {
     pub(super) component: PathBuf,
     /// The origins that the component may call; it reaches no other.
     #[serde(default)]
-    #[schemars(extend("examples" = [["https://api.example.com"]]))]
+    #[schemars(length(max = 64), extend("examples" = [["https://api.example.com"]]))]
     pub(super) egress: Vec<String>,
     /// The names of the credentials that the component may use.
     #[serde(default)]
-    #[schemars(extend("uniqueItems" = true))]
+    #[schemars(length(max = 64), extend("uniqueItems" = true))]
     pub(super) credentials: Vec<String>,
     /// The component's own configuration; `sluice inspect` shows what it takes.
     #[serde(default)]
@@ -113,7 +113,7 @@ pub(super) enum Credential {
         /// The value.
         value: Secret,
         /// The origins it may be attached to, among the egress of the sides that use it.
-        #[schemars(length(min = 1), extend("examples" = [["https://api.example.com"]]))]
+        #[schemars(length(min = 1, max = 64), extend("examples" = [["https://api.example.com"]]))]
         origins: Vec<String>,
         /// The secret that signs what the component asks to have signed.
         #[serde(default)]
@@ -131,10 +131,10 @@ pub(super) enum Credential {
         client_secret: Secret,
         /// The scopes to ask for.
         #[serde(default)]
-        #[schemars(extend("uniqueItems" = true))]
+        #[schemars(length(max = 64), extend("uniqueItems" = true))]
         scopes: Vec<String>,
         /// The origins it may be attached to, among the egress of the sides that use it.
-        #[schemars(length(min = 1), extend("examples" = [["https://api.example.com"]]))]
+        #[schemars(length(min = 1, max = 64), extend("examples" = [["https://api.example.com"]]))]
         origins: Vec<String>,
         /// The secret that signs what the component asks to have signed.
         #[serde(default)]
@@ -229,7 +229,7 @@ impl Default for Limits {
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Network {
     /// Private addresses that the names of granted origins may resolve to; others are refused.
-    #[schemars(extend("examples" = [["10.1.2.3"]]))]
+    #[schemars(length(max = 64), extend("examples" = [["10.1.2.3"]]))]
     pub(super) private_addresses: Vec<String>,
     /// Further root certificates in PEM, relative to the manifest.
     #[schemars(length(min = 1), extend("examples" = ["extra-ca.pem"]))]
@@ -240,7 +240,7 @@ pub(super) struct Network {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Store {
-    /// The state's file, relative to the manifest; without it, in the user's state directory.
+    /// The state's file, relative to the manifest; without it, one that the command line chooses.
     #[schemars(length(min = 1), extend("examples" = ["state/daily-leads.db"]))]
     pub(super) path: Option<PathBuf>,
 }

@@ -9,6 +9,9 @@ use super::tree::{Node, Path, shown_text};
 /// Largest manifest.
 pub(super) const MAX_BYTES: usize = 1 << 20;
 
+/// Most syntax errors that are looked at: a file with more of them is no manifest.
+const MAX_SYNTAX_ERRORS: usize = 1000;
+
 /// A manifest that is TOML.
 pub(super) struct Parsed {
     /// What it says.
@@ -54,7 +57,7 @@ pub(super) fn parse(
 fn syntax(text: &str, errors: &[toml::de::Error], report: &mut Report) {
     let mut last_line = None;
     let mut twice_header = None;
-    for error in errors {
+    for error in errors.iter().take(MAX_SYNTAX_ERRORS) {
         let mut offset = error.span().map_or(0, |span| span.start).min(text.len());
         if text.get(offset..).is_some_and(|rest| rest.trim().is_empty()) {
             // An error at the end of the file is about what was begun and not ended: point at its last word.
@@ -65,7 +68,7 @@ fn syntax(text: &str, errors: &[toml::de::Error], report: &mut Report) {
             continue;
         }
         let twice = error.message().starts_with("duplicate key");
-        let header = last_header(text, offset);
+        let header = if twice { last_header(text, offset) } else { None };
         if twice && header.is_some() && twice_header == header {
             continue; // A table given twice: its keys are then no news.
         }

@@ -129,6 +129,7 @@ pub(super) fn bounds(schema: &Value) -> Option<String> {
     };
     pair("minimum", "maximum")
         .or_else(|| pair("minLength", "maxLength").map(|bounds| format!("{bounds} characters")))
+        .or_else(|| pair("minProperties", "maxProperties").map(|bounds| format!("{bounds} keys")))
         .or_else(|| pair("minItems", "maxItems").map(|bounds| format!("{bounds} {}", entries(&bounds))))
 }
 
