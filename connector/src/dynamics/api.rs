@@ -78,7 +78,7 @@ fn standard_headers() -> Vec<(&'static str, String)> {
 /// <https://learn.microsoft.com/en-us/power-apps/developer/data-platform/webapi/reference/in>
 pub(crate) fn leads_in(ids: &[Uuid]) -> String {
     let mut path = format!(
-        "{SET}?$select={KEY}&$filter=Microsoft.Dynamics.CRM.In(PropertyName=@p1,PropertyValues=@p2)&@p1='{KEY}'&@p2=%5B"
+        "{SET}?$select={KEY}&$filter=Microsoft.Dynamics.CRM.In(PropertyName=@p1,PropertyValues=@p2)&@p1=%27{KEY}%27&@p2=%5B"
     );
     for (at, id) in ids.iter().enumerate() {
         path.push_str(if at == 0 { "%22" } else { "%2C%22" });
@@ -164,7 +164,7 @@ mod tests {
         assert_eq!(
             leads_in(&ids),
             "leads?$select=leadid&$filter=Microsoft.Dynamics.CRM.In(PropertyName=@p1,PropertyValues=@p2)\
-             &@p1='leadid'&@p2=%5B%2200000000-0000-0000-0000-000000000001%22%2C\
+             &@p1=%27leadid%27&@p2=%5B%2200000000-0000-0000-0000-000000000001%22%2C\
              %2200000000-0000-0000-0000-000000000002%22%5D"
         );
         assert_eq!(

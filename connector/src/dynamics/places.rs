@@ -69,7 +69,7 @@ impl<C: Capabilities> Sink<C> {
     /// The organisation's name, by either of two ways; it is only for display, so its absence is no failure.
     pub(crate) async fn organization_name(&self) -> Option<String> {
         const CURRENT: &str = "RetrieveCurrentOrganization(AccessType=@p1)?@p1=Microsoft.Dynamics.CRM.\
-                               EndpointAccessType'Default'";
+                               EndpointAccessType%27Default%27";
         let current: Option<Current> = self.object(CURRENT).await.ok();
         let detail = current.and_then(|current| current.detail);
         if let Some(name) = detail.and_then(|detail| detail.friendly_name.or(detail.unique_name)) {

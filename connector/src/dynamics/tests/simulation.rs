@@ -333,7 +333,10 @@ fn check_headers(request: &Request) {
     assert_eq!(request.credential, Some("dataverse"));
     assert!(request.repeatable && request.url.len() < 32 * 1024);
     assert!(request.url.starts_with(ORGANIZATION));
+    // The host sends URLs as they are, or not at all: what a URL parser would rewrite has to be encoded.
     assert!(request.url.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"'), "{}", request.url);
+    let query = request.url.split_once('?').map_or("", |(_, query)| query);
+    assert!(!query.contains(['\'', '<', '>']), "{}", request.url);
 }
 
 fn ids(request: &Request) -> Vec<String> {
