@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# The demonstration behind `make demo`: starts the sandbox, moves 10,000 responses, moves them again (nothing may be
+# written), proves the result against what LinkedIn's side holds, and stops everything it started.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+bin="${TARGET_DIR:-target}/release"
+state="$(mktemp -d)"
+sandbox=
+
+stop() {
+  [ -z "$sandbox" ] || { kill "$sandbox" 2>/dev/null && wait "$sandbox" 2>/dev/null; } || true
+  rm -rf "$state"
+}
+trap stop EXIT
+
+# These are the sandbox's fixed and public credentials; nothing real is behind them.
+export LINKEDIN_ACCESS_TOKEN=sandbox-linkedin-token
+export DATAVERSE_CLIENT_SECRET=sandbox-secret
+
+echo "Starting the sandbox with 10,000 responses in three ad accounts."
+"$bin/sluice-sandbox" --responses 10000 --accounts 3 >"$state/sandbox.log" 2>&1 &
+sandbox=$!
+for _ in $(seq 100); do
+  grep -q '^ready' "$state/sandbox.log" && break
+  kill -0 "$sandbox" 2>/dev/null || { cat "$state/sandbox.log" >&2; exit 1; }
+  sleep 0.1
+done
+
+run() {
+  echo
+  echo "\$ sluice run manifests/sandbox.toml"
+  "$bin/sluice" run manifests/sandbox.toml --store "$state/sandbox.db"
+}
+run
+echo
+echo "Once more: everything is there already, so nothing is written."
+run
+
+echo
+reconcile="$("$bin/sluice-sandbox" reconcile)"
+echo "What LinkedIn holds against what Dynamics 365 holds:"
+echo "$reconcile"
