@@ -267,7 +267,7 @@ pub(crate) fn many_to_one(schema: &Schema, table: &Table) -> Vec<Value> {
 /// `OneToManyRelationships` of a table: other tables' lookups to it.
 pub(crate) fn one_to_many(schema: &Schema, table: &Table) -> Vec<Value> {
     let all = schema.tables().flat_map(|other| many_to_one(schema, other));
-    all.filter(|value| value["ReferencedEntity"] == Value::from(table.logical.as_str())).collect()
+    all.filter(|value| value["ReferencedEntity"] == table.logical.as_str()).collect()
 }
 
 fn relationship(table: &Table, column: &Column, target: &Target, referenced: &str) -> Value {

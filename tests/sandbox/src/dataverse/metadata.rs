@@ -38,7 +38,7 @@ pub(crate) fn execute(
     };
     let table = view.table(key)?;
     match rest {
-        [] => view.one(definitions::table(&table), "EntityDefinitions", "EntityMetadata", Some(&table)),
+        [] => view.one(&definitions::table(&table), "EntityDefinitions", "EntityMetadata", Some(&table)),
         [part] if part.name == "Attributes" => view.attributes(&table, part, None),
         [part, cast] if part.name == "Attributes" => view.attributes(&table, part, Some(cast)),
         [part] if part.name == "Keys" => view.keys(&table, part),
@@ -111,7 +111,7 @@ impl View<'_, '_, '_> {
         };
         all.retain(|value| value.get(member).and_then(Value::as_str) == Some(&wanted));
         let found = all.pop().ok_or_else(|| missing(key))?;
-        self.one(found, &context, kind, None)
+        self.one(&found, &context, kind, None)
     }
 
     fn keys(&self, table: &Table, part: &Segment) -> Outcome<Reply> {
@@ -125,12 +125,12 @@ impl View<'_, '_, '_> {
         };
         all.retain(|value| value.get(member).and_then(Value::as_str) == Some(&wanted));
         let found = all.pop().ok_or_else(|| missing(key))?;
-        self.one(found, &context, "EntityKeyMetadata", None)
+        self.one(&found, &context, "EntityKeyMetadata", None)
     }
 
-    fn one(&self, value: Value, context: &str, kind: &str, table: Option<&Table>) -> Outcome<Reply> {
+    fn one(&self, value: &Value, context: &str, kind: &str, table: Option<&Table>) -> Outcome<Reply> {
         let select = self.select();
-        let mut shown = self.shape(&value, kind, select.as_deref(), table)?;
+        let mut shown = self.shape(value, kind, select.as_deref(), table)?;
         let names = select.map(|names| format!("({})", names.join(","))).unwrap_or_default();
         let address = format!("{}/$metadata#{context}{names}/$entity", self.call.base());
         shown.insert("@odata.context".to_owned(), Value::from(address));

@@ -106,8 +106,9 @@ impl Dataverse {
     /// Names the origin (scheme, host and port) under which it is reached: it stands in `OData-EntityId` and
     /// `@odata.context`, and a token for another resource is refused.
     pub fn set_origin(&self, origin: String) {
-        let trimmed = origin.trim_end_matches('/').to_owned();
-        *write_lock(&self.shared.engine.origin) = trimmed;
+        let mut origin = origin;
+        origin.truncate(origin.trim_end_matches('/').len());
+        *write_lock(&self.shared.engine.origin) = origin;
     }
 
     /// The faults in force.

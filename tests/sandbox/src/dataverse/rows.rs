@@ -174,11 +174,11 @@ fn update(
     let body = call.body(operation, &table.set)?;
     let creates = condition.matches.is_none();
     let payload = call.context(table, operation, creates, false).read(&body)?;
-    if let (Some(id), Target::Id(addressed)) = (payload.id, target) {
-        if id != *addressed {
-            let text = "The primary key in the body differs from the one in the address.";
-            return Err(ApiError::new(400, "0x80040203", text));
-        }
+    if let (Some(id), Target::Id(addressed)) = (payload.id, target)
+        && id != *addressed
+    {
+        let text = "The primary key in the body differs from the one in the address.";
+        return Err(ApiError::new(400, "0x80040203", text));
     }
     write(call, operation, table, target, &payload, (Mode::Upsert, condition), held)
 }

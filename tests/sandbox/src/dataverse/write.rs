@@ -289,10 +289,10 @@ pub(crate) fn find_target(schema: &Schema, table: &Table, key: &Key, now_ms: u64
         Key::Id(id) => return Ok(Target::Id(*id)),
         Key::Named(pairs) => pairs,
     };
-    if let [(name, literal)] = pairs.as_slice() {
-        if *name == table.primary_id {
-            return guid::parse(literal).map(Target::Id).ok_or_else(resource::bad_syntax);
-        }
+    if let [(name, literal)] = pairs.as_slice()
+        && *name == table.primary_id
+    {
+        return guid::parse(literal).map(Target::Id).ok_or_else(resource::bad_syntax);
     }
     let refused = || ApiError::invalid_key(&table.logical);
     let mut given = Vec::with_capacity(pairs.len());

@@ -1,0 +1,9 @@
+//! The Dataverse stand-in over HTTP, held against the vendor's documented behaviour.
+
+mod batch;
+mod bulk;
+mod limits;
+mod metadata;
+mod query;
+mod rows;
+mod service;
