@@ -251,7 +251,8 @@ pub(crate) fn many_to_one(schema: &Schema, table: &Table) -> Vec<Value> {
     for column in &table.columns {
         let Kind::Lookup { targets, class } = &column.kind else { continue };
         if *class == "Owner" {
-            let owner = Target { table: "owner".to_owned(), navigation: column.logical.clone() };
+            let navigation = column.logical.clone();
+            let owner = Target { table: "owner".to_owned(), navigation, relationship: None };
             all.push(relationship(table, column, &owner, "ownerid"));
             continue;
         }
@@ -271,7 +272,8 @@ pub(crate) fn one_to_many(schema: &Schema, table: &Table) -> Vec<Value> {
 }
 
 fn relationship(table: &Table, column: &Column, target: &Target, referenced: &str) -> Value {
-    let name = format!("{}_{}_{}", target.table, table.logical, column.logical);
+    let generated = || format!("{}_{}_{}", target.table, table.logical, column.logical);
+    let name = target.relationship.clone().unwrap_or_else(generated);
     json!({
         "MetadataId": guid::text(guid::named(&format!("relationship:{name}"))),
         "SchemaName": name, "RelationshipType": "OneToManyRelationship", "IsCustomRelationship": column.custom,

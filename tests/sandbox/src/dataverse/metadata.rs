@@ -9,6 +9,7 @@ use super::error::{ApiError, Outcome};
 use super::filter::{self, Expression, Literal, Operator, TextTest};
 use super::guid;
 use super::operation::Call;
+use super::provision;
 use super::query::Options;
 use super::reply::{Operation, Reply};
 use super::resource::{self, Segment};
@@ -20,13 +21,16 @@ struct Expand {
     select: Option<Vec<String>>,
 }
 
-/// Runs a read of definitions; changes of definitions are left out.
+/// Runs an operation on definitions: reads here, additions in [`super::provision`]; changes and deletions are left out.
 pub(crate) fn execute(
     call: &mut Call<'_, '_>,
     operation: &Operation<'_>,
     segments: &[Segment],
 ) -> Outcome<Reply> {
     let [first, rest @ ..] = segments else { return Err(call.route(operation)) };
+    if operation.method == "POST" {
+        return add(call, operation, first, rest);
+    }
     if first.name != "EntityDefinitions" || operation.method != "GET" {
         return Err(ApiError::left_out("a change of definitions"));
     }
@@ -51,6 +55,28 @@ pub(crate) fn execute(
             view.many(all, "OneToManyRelationships", "OneToManyRelationshipMetadata", None)
         }
         _ => Err(call.route(operation)),
+    }
+}
+
+fn add(
+    call: &mut Call<'_, '_>,
+    operation: &Operation<'_>,
+    first: &Segment,
+    rest: &[Segment],
+) -> Outcome<Reply> {
+    match (first.name.as_str(), first.key.as_deref(), rest) {
+        ("EntityDefinitions", None, []) => provision::table(call, operation),
+        ("RelationshipDefinitions", None, []) => provision::relationship(call, operation),
+        ("EntityDefinitions", Some(key), [part]) if part.key.is_none() => {
+            let options = Options::default();
+            let table = View { call, options: &options, strong: true }.table(key)?;
+            match part.name.as_str() {
+                "Attributes" => provision::attribute(call, operation, &table),
+                "Keys" => provision::key(call, operation, &table),
+                _ => Err(call.route(operation)),
+            }
+        }
+        _ => Err(ApiError::left_out("this kind of definition")),
     }
 }
 

@@ -3,7 +3,7 @@
 //! What it serves, below `/api/data/v9.2/`: `WhoAmI`, `RetrieveCurrentOrganization`, users, roles and privileges;
 //! definitions of tables, columns, keys and relationships; rows of lead, contact, account, campaign and the tables
 //! around them; `CreateMultiple`, `UpdateMultiple`, `UpsertMultiple`; `$batch` with changesets. It counts what clients
-//! do and plays faults. What it leaves out (deep insert, `$expand` and `$apply` on rows, FetchXML, change tracking,
+//! do and plays faults. Definitions can be added, not changed. What it leaves out (deep insert, `$expand` and `$apply` on rows, FetchXML, change tracking,
 //! duplicate detection, lead qualification, merge) answers 501 in the service's error shape.
 //!
 //! It must never read a clock, a file or the network by itself, never shape its answers to one client's code, and
@@ -30,6 +30,7 @@ mod operation;
 mod options;
 mod payload;
 mod predicate;
+mod provision;
 mod query;
 mod reply;
 mod resource;

@@ -53,7 +53,7 @@ async fn a_dropped_connection_leaves_the_write_in_place() {
 }
 
 #[tokio::test]
-async fn the_request_limit_holds_and_a_batch_counts_once() {
+async fn the_request_limit_holds_and_refuses_before_anything_is_written() {
     let protection = ServiceProtection { requests: 3, window_ms: 300_000, ..ServiceProtection::default() };
     let faults = DataverseFaults { service_protection: Some(protection), ..DataverseFaults::default() };
     let service = Service::faulty(faults).await;
@@ -89,7 +89,7 @@ async fn servers_have_windows_of_their_own_and_the_cookie_pins() {
 #[tokio::test]
 async fn concurrency_and_overlapping_rows_are_seen() {
     let faults =
-        DataverseFaults { concurrency_limit: Some(2), row_latency_us: 100_000, ..DataverseFaults::default() };
+        DataverseFaults { concurrency_limit: Some(2), row_latency_us: 250_000, ..DataverseFaults::default() };
     let service = Service::faulty(faults).await;
     let (one, two, three) = tokio::join!(upsert(&service, 1), upsert(&service, 1), upsert(&service, 2));
     let mut statuses = [one.status, two.status, three.status];
@@ -105,7 +105,7 @@ async fn concurrency_and_overlapping_rows_are_seen() {
 #[tokio::test]
 async fn a_row_in_two_requests_at_once_is_counted() {
     let service =
-        Service::faulty(DataverseFaults { row_latency_us: 100_000, ..DataverseFaults::default() }).await;
+        Service::faulty(DataverseFaults { row_latency_us: 250_000, ..DataverseFaults::default() }).await;
     tokio::join!(upsert(&service, 1), upsert(&service, 2));
     assert_eq!(service.stat("same_row_in_flight"), 0);
     tokio::join!(upsert(&service, 1), upsert(&service, 1));

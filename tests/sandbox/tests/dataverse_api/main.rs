@@ -4,6 +4,7 @@ mod batch;
 mod bulk;
 mod limits;
 mod metadata;
+mod provision;
 mod query;
 mod rows;
 mod service;

@@ -370,12 +370,12 @@ async fn privileges_are_checked_for_every_verb() {
         assert!(answer.message().contains(&text), "{}", answer.text);
         assert!(answer.message().starts_with("Principal user (Id="), "{}", answer.text);
     };
-    refused(send(service.request("DELETE", &path)).await, "none");
     service.dataverse.set_faults(missing(&["prvCreateLead"]));
     refused(service.patch(&path, &body).await, "prvCreateLead");
     service.dataverse.set_faults(missing(&["prvWriteLead"]));
     assert_eq!(service.patch(&path, &body).await.status, 204, "a create needs no write privilege");
     refused(service.patch(&path, &body).await, "prvWriteLead");
+    refused(send(service.request("DELETE", &path)).await, "prvDeleteLead");
     service.dataverse.set_faults(missing(&["prvReadLead"]));
     refused(service.get(&path).await, "prvReadLead");
     let bind = json!({ "campaignid@odata.bind": format!("/campaigns({CAMPAIGN})") });
