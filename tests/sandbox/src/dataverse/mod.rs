@@ -6,6 +6,11 @@
 //! do and plays faults. Definitions can be added, not changed. What it leaves out (deep insert, `$expand` and `$apply` on rows, FetchXML, change tracking,
 //! duplicate detection, lead qualification, merge) answers 501 in the service's error shape.
 //!
+//! Where the documentation is silent it takes the stricter reading: `OData-Version` and `OData-MaxVersion` are demanded
+//! of `$batch` only, a JSON body must say that it is one (415), a column that cannot be written is refused (400) rather
+//! than ignored, a key twice in `UpsertMultiple` is the duplicate-key error, and an address inside a batch is absolute
+//! or begins at the root.
+//!
 //! It must never read a clock, a file or the network by itself, never shape its answers to one client's code, and
 //! never write a token or a row's values to a log.
 //!

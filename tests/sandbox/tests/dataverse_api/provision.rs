@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use serde_json::{Value, json};
-use sluice_sandbox::dataverse::DataverseOptions;
+use sluice_sandbox::dataverse::{ApplicationUser, DataverseOptions};
 
 use crate::service::{Service, id, send};
 
@@ -31,7 +31,7 @@ fn submission() -> Value {
 
 async fn customised(change: impl FnOnce(&mut DataverseOptions)) -> Service {
     let mut options = DataverseOptions::default();
-    options.users = options.users.into_iter().map(|user| user.customiser()).collect();
+    options.users = options.users.into_iter().map(ApplicationUser::customiser).collect();
     change(&mut options);
     Service::with(options).await
 }
