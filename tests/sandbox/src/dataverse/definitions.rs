@@ -206,6 +206,7 @@ fn set(table: &Table, column: &Column, options: &[Choice], kind: &str) -> Value 
             let mut shown = json!({ "Value": option.value, "Label": label(&option.label), "Color": null,
                                     "IsManaged": true, "ExternalValue": "", "ParentValues": [] });
             if kind == "Status" {
+                // `shown` is an object, so the member is added.
                 shown["State"] = Value::from(option.state);
             }
             shown
