@@ -22,7 +22,8 @@ use super::sweep::{self, Sweep, Work};
 use super::version::{self, Standing};
 use super::{Source, require_stream};
 
-/// How often a slice that holds too much is made smaller; each time at least halves it, and 2^47 ms is beyond any range.
+/// How often a slice that holds too much is made smaller; all but the first at least halve it, and 2^47 ms is
+/// beyond any range.
 const MAX_SHRINKS: usize = 48;
 
 /// How often the middle of a millisecond is looked for again after the set moved.
@@ -271,7 +272,7 @@ impl<C: Capabilities> Source<C> {
     ) -> Result<Option<Slice>, Failure> {
         let (from, mut to) = (sweep.from, sweep.slice_end());
         let mut expected = sweep.expected;
-        for shrinks in 0..MAX_SHRINKS {
+        for round in 0..MAX_SHRINKS {
             let (start, end) = self.learned.range(from, to);
             let walk =
                 Walk { start, end, base: 0, expected, records: limits.records, slice: Some((from, to)) };
@@ -285,9 +286,9 @@ impl<C: Capabilities> Source<C> {
             }
             let target = slice::target(limits.records);
             let sight = Sight::of(&pages, from, to);
-            to = slice::shrink(from, to, &sight, target, shrinks % 2 == 0);
-            // Trust the first estimate; if that was wrong, look before asking for many pages again.
-            expected = if shrinks == 0 { target } else { 0 };
+            to = slice::shrink(from, to, &sight, target, round);
+            // A total can be trusted; otherwise look before asking for many pages.
+            expected = if sight.total.is_some() { target } else { 0 };
         }
         let detail =
             Detail::new(format!("{} could not be cut into slices: try again later", owner.subject.name()));
