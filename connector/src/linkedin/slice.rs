@@ -151,11 +151,13 @@ pub(super) fn shrink(from: u64, to: u64, sight: &Sight, target: u64, round: usiz
 
 /// The length of the next slice and the number of responses expected in it, after one of `width` held `count`
 /// responses, which filled the page to `part` of `full`. Grows fourfold at most, and sixteenfold after an empty slice,
-/// where looking too far costs only one request.
-pub(super) fn next_width(width: u64, count: u64, part: u64, full: u64) -> (u64, u64) {
+/// where looking too far costs only one request. `ahead` is the distance to a place known to hold too much: a nearly
+/// empty slice is followed by one that goes half the way there.
+pub(super) fn next_width(width: u64, count: u64, (part, full): (u64, u64), ahead: Option<u64>) -> (u64, u64) {
     let most = width.saturating_mul(if count == 0 { 16 } else { 4 });
     let fitting = if part == 0 { most } else { scale(scale(width, FILL.0, FILL.1), full, part) };
-    let next = fitting.clamp(1, most.max(1));
+    let half_way = ahead.filter(|_| part == 0 || part < full / 4).map_or(u64::MAX, |ahead| ahead / 2);
+    let next = fitting.min(half_way).clamp(1, most.max(1));
     (next, scale(count, next, width))
 }
 
@@ -194,10 +196,11 @@ mod tests {
 
     #[test]
     fn the_next_slice_aims_at_four_fifths_and_grows_at_most_fourfold() {
-        assert_eq!(next_width(1_000, 500, 500, 1_000), (1_600, 800));
-        assert_eq!(next_width(1_000, 1_600, 1_600, 1_000), (500, 800));
-        assert_eq!(next_width(1_000, 1, 1, 1_000), (4_000, 4));
-        assert_eq!(next_width(1_000, 0, 0, 1_000), (16_000, 0));
-        assert_eq!(next_width(1, 5_000, 5_000, 1_000).0, 1);
+        assert_eq!(next_width(1_000, 500, (500, 1_000), Some(9)), (1_600, 800));
+        assert_eq!(next_width(1_000, 1_600, (1_600, 1_000), None), (500, 800));
+        assert_eq!(next_width(1_000, 1, (1, 1_000), None), (4_000, 4));
+        assert_eq!(next_width(1_000, 0, (0, 1_000), None), (16_000, 0));
+        assert_eq!(next_width(1_000, 0, (0, 1_000), Some(900)), (450, 0));
+        assert_eq!(next_width(1, 5_000, (5_000, 1_000), None).0, 1);
     }
 }
