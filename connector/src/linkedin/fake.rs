@@ -92,12 +92,12 @@ impl std::fmt::Debug for Link {
 }
 
 impl Fake {
-    pub(super) fn new(behaviour: Behaviour, leads: Vec<Lead>) -> Link {
+    pub(super) fn link(behaviour: Behaviour, leads: Vec<Lead>) -> Link {
         Link(Rc::new(Self { behaviour, leads: RefCell::new(leads), now: Cell::new(NOW), ..Self::default() }))
     }
 
     pub(super) fn scripted(answers: Vec<(&'static str, u16, String)>) -> Link {
-        let link = Self::new(Behaviour::default(), Vec::new());
+        let link = Self::link(Behaviour::default(), Vec::new());
         link.0.scripted.replace(answers);
         link
     }

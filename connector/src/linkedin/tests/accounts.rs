@@ -100,6 +100,15 @@ fn says_which_accounts_cannot_have_leads() {
 }
 
 #[test]
+fn a_strange_element_hides_no_other() {
+    let mut strange = account(2, "ACTIVE", Some(9));
+    strange["referenceInfo"] = json!([1]);
+    let link = with("/adAccounts", 200, &search(&[strange, json!(7), account(1, "ACTIVE", Some(9))]));
+    assert_eq!(states(&link, "{}", None), [state(1, State::Active), state(2, State::Active)]);
+    assert!(link.0.logs.borrow()[0].contains(r#"{"seen":3,"understood":1}"#));
+}
+
+#[test]
 fn the_configuration_and_the_selection_narrow() {
     let link = Fake::scripted(granted());
     let include = r#"{"accounts":{"include":[2,7]}}"#;

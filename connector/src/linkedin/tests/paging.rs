@@ -98,11 +98,11 @@ fn hosts() -> impl Strategy<Value = Host> {
 }
 
 proptest! {
-    #![proptest_config(Runner { cases: 96, ..Runner::default() })]
+    #![proptest_config(Runner { cases: 40, ..Runner::default() })]
 
     #[test]
     fn a_sweep_delivers_each_response_once_and_the_oldest_first(times in times(), with in behaviours(), host in hosts()) {
-        let link = Fake::new(with, leads(&times));
+        let link = Fake::link(with, leads(&times));
         let pages = host.sweep(&link, None, None);
         let got = delivered(&pages);
         assert!(got.is_sorted_by_key(|(time, _)| *time), "not oldest first");
@@ -120,7 +120,7 @@ proptest! {
         times in times(), with in behaviours(), host in hosts(),
         moves in prop::collection::vec((1_usize..60, any::<bool>(), any::<prop::sample::Index>()), 0..4),
     ) {
-        let link = Fake::new(with, leads(&times));
+        let link = Fake::link(with, leads(&times));
         let stay: BTreeSet<usize> = (0..times.len()).filter(|number| number % 3 != 0).collect();
         let ids: BTreeSet<String> = stay.iter().map(|&number| Lead::new(0, number).id).collect();
         let keep = ids.clone();
@@ -142,7 +142,7 @@ proptest! {
 #[test]
 fn an_idle_sweep_costs_one_request() {
     for total in [false, true] {
-        let link = Fake::new(Behaviour { total, ..Behaviour::default() }, Vec::new());
+        let link = Fake::link(Behaviour { total, ..Behaviour::default() }, Vec::new());
         let pages = Host::wide(100).sweep(&link, None, None);
         assert_eq!((pages.len(), link.0.urls.borrow().len()), (1, 1));
         link.0.now.set(NOW + 900_000);
@@ -156,7 +156,7 @@ fn an_idle_sweep_costs_one_request() {
 #[test]
 fn an_idle_sweep_after_a_dense_one_costs_one_request() {
     let times: Vec<u64> = (0..3_000).map(|number| NOW - DAY + number * 20).collect();
-    let link = Fake::new(Behaviour::default(), leads(&times));
+    let link = Fake::link(Behaviour::default(), leads(&times));
     let host = Host::wide(100);
     let cursor = host.sweep(&link, None, None).pop().unwrap().cursor;
     let before = link.0.urls.borrow().len();
@@ -170,7 +170,7 @@ fn a_dense_backlog_costs_few_requests_beyond_its_pages() {
     for total in [false, true] {
         let times: Vec<u64> =
             (0..8_000).map(|number| NOW - 80 * DAY + number * 800_000 + number * number % 500_000).collect();
-        let link = Fake::new(Behaviour { total, ..Behaviour::default() }, leads(&times));
+        let link = Fake::link(Behaviour { total, ..Behaviour::default() }, leads(&times));
         let pages = Host::wide(100).sweep(&link, None, None);
         assert_eq!(delivered(&pages).len(), 8_000);
         let requests = link.0.urls.borrow().len();
@@ -184,7 +184,7 @@ fn a_large_empty_range_and_a_late_burst_cost_few_requests() {
     let mut times = vec![NOW - 89 * DAY, NOW - 88 * DAY];
     times.extend((0..900).map(|number| NOW - 3 * DAY + number));
     times.extend(vec![NOW - 2 * DAY; 3_000]);
-    let link = Fake::new(Behaviour::default(), leads(&times));
+    let link = Fake::link(Behaviour::default(), leads(&times));
     let pages = Host::wide(100).sweep(&link, None, None);
     let got = delivered(&pages);
     assert_eq!((got.len(), got.iter().collect::<BTreeSet<_>>().len()), (times.len(), times.len()));
@@ -195,7 +195,7 @@ fn a_large_empty_range_and_a_late_burst_cost_few_requests() {
 #[test]
 fn what_did_not_fit_is_kept_for_the_next_read() {
     let times: Vec<u64> = (0..90).map(|number| NOW - DAY + number).collect();
-    let link = Fake::new(Behaviour { total: true, ..Behaviour::default() }, leads(&times));
+    let link = Fake::link(Behaviour { total: true, ..Behaviour::default() }, leads(&times));
     let source = open(&link, "{}");
     let few = |cursor| ReadRequest { max_records: 30, ..request(cursor, None) };
     let first = read(&source, few(None));
@@ -211,7 +211,7 @@ fn what_did_not_fit_is_kept_for_the_next_read() {
 #[test]
 fn a_deletion_between_two_pages_is_noticed() {
     let times: Vec<u64> = (0..40).map(|number| NOW - DAY + number).collect();
-    let link = Fake::new(Behaviour::default(), leads(&times));
+    let link = Fake::link(Behaviour::default(), leads(&times));
     // LinkedIn gives the newest first, so removing one of them moves all others forward.
     link.0.mover.replace(Some(Box::new(|leads, served| {
         if served == 1 {
@@ -226,7 +226,7 @@ fn a_deletion_between_two_pages_is_noticed() {
 #[test]
 fn a_set_that_never_rests_is_read_with_a_warning() {
     let times: Vec<u64> = (0..40).map(|number| NOW - DAY + number).collect();
-    let link = Fake::new(Behaviour::default(), leads(&times));
+    let link = Fake::link(Behaviour::default(), leads(&times));
     link.0.mover.replace(Some(Box::new(|leads, served| leads.push(Lead::new(NOW - DAY + 40, 100 + served)))));
     let selection = format!(r#"{{"since_ms":{},"until_ms":{}}}"#, NOW - DAY, NOW - DAY + 41);
     let pages = Host::wide(10).sweep(&link, None, Some(&selection));
@@ -241,7 +241,7 @@ fn a_limit_below_what_was_asked_for_is_found_and_remembered() {
         [(Echo::Given, false), (Echo::Asked, false), (Echo::Nothing, false), (Echo::Asked, true)]
     {
         let times: Vec<u64> = (0..300).map(|number| NOW - DAY + number * 1000).collect();
-        let link = Fake::new(Behaviour { limit: 20, echo, total, ..Behaviour::default() }, leads(&times));
+        let link = Fake::link(Behaviour { limit: 20, echo, total, ..Behaviour::default() }, leads(&times));
         let source = open(&link, "{}");
         let selection = format!(r#"{{"since_ms":{},"until_ms":{}}}"#, NOW - DAY, NOW - DAY + 300_000);
         let page = read(&source, request(None, Some(&selection)));
@@ -256,7 +256,7 @@ fn a_limit_below_what_was_asked_for_is_found_and_remembered() {
 fn a_selection_narrows_by_time_account_and_form() {
     let mut all = leads(&(0..50).map(|number| NOW - DAY + number).collect::<Vec<_>>());
     all.iter_mut().step_by(2).for_each(|lead| lead.form = 77);
-    let link = Fake::new(Behaviour::default(), all);
+    let link = Fake::link(Behaviour::default(), all);
     let sweep = |selection: &str| delivered(&Host::wide(100).sweep(&link, None, Some(selection)));
     let range = format!(r#""since_ms":{},"until_ms":{}"#, NOW - DAY + 10, NOW - DAY + 20);
     let got = sweep(&format!("{{{range}}}"));
@@ -272,7 +272,7 @@ fn a_selection_narrows_by_time_account_and_form() {
 
 #[test]
 fn a_response_larger_than_a_page_is_fatal() {
-    let link = Fake::new(Behaviour::default(), leads(&[NOW - DAY]));
+    let link = Fake::link(Behaviour::default(), leads(&[NOW - DAY]));
     let source = open(&link, "{}");
     let failure = now(source.read(ReadRequest { max_bytes: 100, ..request(None, None) })).unwrap_err();
     assert!(matches!(failure, Failure::Fatal(_)), "{failure:?}");
@@ -280,7 +280,7 @@ fn a_response_larger_than_a_page_is_fatal() {
 
 #[test]
 fn refuses_what_it_did_not_offer() {
-    let link = Fake::new(Behaviour::default(), Vec::new());
+    let link = Fake::link(Behaviour::default(), Vec::new());
     let source = open(&link, "{}");
     for bad in [
         ReadRequest { stream: "lead_forms", ..request(None, None) },

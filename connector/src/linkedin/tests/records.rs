@@ -128,7 +128,9 @@ fn assert_fits(schema: &Value, value: &Value, place: &str) {
             }
         }
         "array" => {
-            value.as_array().unwrap().iter().for_each(|item| assert_fits(&schema["items"], item, place))
+            for item in value.as_array().unwrap() {
+                assert_fits(&schema["items"], item, place);
+            }
         }
         "string" => assert!(value.is_string(), "{place}"),
         "integer" => assert!(value.is_u64(), "{place}"),
@@ -182,6 +184,16 @@ fn accepts_every_spelling_that_may_come() {
 }
 
 #[test]
+fn a_total_that_makes_no_sense_is_no_total() {
+    for total in [json!(null), json!(-1), json!("many"), json!(0.5), json!(0)] {
+        let full = json!({ "paging": { "total": total }, "elements": [element()] }).to_string();
+        let link = Fake::scripted(vec![("&start=0", 200, full)]);
+        let page = read(&open(&link, "{}"), request(None, None));
+        assert_eq!(page.records.lines().count(), 1, "{total}");
+    }
+}
+
+#[test]
 fn forms_of_two_versions_are_not_confused() {
     let mut second = element();
     second["id"] = "77aa10b2-1c2d-4e3f-9a8b-7c6d5e4f3a2b-1".into();
@@ -199,7 +211,7 @@ fn forms_of_two_versions_are_not_confused() {
 fn test_leads_travel_marked_unless_they_are_wanted() {
     let lead = Lead { test: true, ..Lead::new(NOW - 86_400_000, 1) };
     for (config, marked) in [("{}", true), (r#"{"test_leads":"include"}"#, false)] {
-        let link = Fake::new(Behaviour::default(), vec![lead.clone()]);
+        let link = Fake::link(Behaviour::default(), vec![lead.clone()]);
         let line = envelopes(&read(&open(&link, config), request(None, None))).remove(0);
         assert_eq!(line["data"]["test"], true);
         assert_eq!(line["skip"]["code"] == "test_lead", marked, "{config}");
@@ -223,7 +235,7 @@ fn refusals_and_broken_answers_reach_the_host() {
 #[test]
 fn fetches_by_id_one_and_many_and_leaves_out_what_is_gone() {
     let leads: Vec<Lead> = (0..120).map(|number| Lead::new(NOW - number as u64, number)).collect();
-    let link = Fake::new(Behaviour::default(), leads.clone());
+    let link = Fake::link(Behaviour::default(), leads.clone());
     let source = open(&link, "{}");
     let fetch = |keys: &[String]| now(source.fetch("lead_responses", keys));
     let one = fetch(&[format!("urn:li:leadGenFormResponse:{}", leads[3].id)]).unwrap();
@@ -243,7 +255,7 @@ fn fetches_by_id_one_and_many_and_leaves_out_what_is_gone() {
 fn fetches_one_by_one_where_many_are_refused() {
     let leads: Vec<Lead> = (0..3).map(|number| Lead::new(NOW - number as u64, number)).collect();
     let keys: Vec<String> = leads.iter().map(|lead| lead.id.clone()).collect();
-    let link = Fake::new(Behaviour::default(), leads);
+    let link = Fake::link(Behaviour::default(), leads);
     link.0.scripted.replace(vec![("ids=List(", 400, "{}".to_owned())]);
     let page = now(open(&link, "{}").fetch("lead_responses", &keys)).unwrap();
     assert_eq!(page.records.lines().count(), 3);
