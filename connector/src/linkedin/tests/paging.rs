@@ -98,7 +98,7 @@ fn hosts() -> impl Strategy<Value = Host> {
 }
 
 proptest! {
-    #![proptest_config(Runner { cases: 40, ..Runner::default() })]
+    #![proptest_config(Runner { cases: 60, ..Runner::default() })]
 
     #[test]
     fn a_sweep_delivers_each_response_once_and_the_oldest_first(times in times(), with in behaviours(), host in hosts()) {
@@ -118,10 +118,10 @@ proptest! {
     #[test]
     fn what_stays_is_delivered_whatever_else_comes_and_goes(
         times in times(), with in behaviours(), host in hosts(),
-        moves in prop::collection::vec((1_usize..60, any::<bool>(), any::<prop::sample::Index>()), 0..4),
+        moves in prop::collection::vec((1_usize..25, any::<bool>(), any::<prop::sample::Index>()), 0..4),
     ) {
         let link = Fake::link(with, leads(&times));
-        let stay: BTreeSet<usize> = (0..times.len()).filter(|number| number % 3 != 0).collect();
+        let stay: BTreeSet<usize> = (0..times.len()).filter(|number| number % 3 == 0).collect();
         let ids: BTreeSet<String> = stay.iter().map(|&number| Lead::new(0, number).id).collect();
         let keep = ids.clone();
         link.0.mover.replace(Some(Box::new(move |leads, served| {
@@ -129,7 +129,11 @@ proptest! {
                 let Some(near) = leads.get(place.index(leads.len().max(1))).cloned() else { continue };
                 match arrival {
                     true => leads.push(Lead::new(near.time, 1_000_000 + served)),
-                    false => leads.retain(|lead| lead.id != near.id || keep.contains(&lead.id)),
+                    false => {
+                        let last = leads.len().min(place.index(leads.len()) + 30);
+                        let gone: Vec<Lead> = leads[place.index(leads.len())..last].to_vec();
+                        leads.retain(|lead| !gone.contains(lead) || keep.contains(&lead.id));
+                    }
                 }
             }
         })));
@@ -212,15 +216,30 @@ fn what_did_not_fit_is_kept_for_the_next_read() {
 fn a_deletion_between_two_pages_is_noticed() {
     let times: Vec<u64> = (0..40).map(|number| NOW - DAY + number).collect();
     let link = Fake::link(Behaviour::default(), leads(&times));
-    // LinkedIn gives the newest first, so removing one of them moves all others forward.
+    // LinkedIn gives the newest first, so removing some of them moves all others forward.
     link.0.mover.replace(Some(Box::new(|leads, served| {
         if served == 1 {
-            leads.retain(|lead| lead.time != NOW - DAY + 38);
+            leads.retain(|lead| !(35..39).contains(&(lead.time + DAY - NOW)));
         }
     })));
     let selection = format!(r#"{{"since_ms":{},"until_ms":{}}}"#, NOW - DAY, NOW - DAY + 40);
     let got = delivered(&Host { in_flight: 2, ..Host::wide(10) }.sweep(&link, None, Some(&selection)));
     assert_eq!(got.len(), 40, "what was seen before it went away is delivered too");
+}
+
+#[test]
+fn a_deletion_inside_a_crowded_millisecond_is_noticed() {
+    let link = Fake::link(Behaviour::default(), leads(&[NOW - DAY; 60]));
+    let selection = format!(r#"{{"since_ms":{},"until_ms":{}}}"#, NOW - DAY, NOW - DAY + 1);
+    let host = Host { max_records: 20, ..Host::wide(10) };
+    let first = read(&host.source(&link), ReadRequest { max_records: 20, ..request(None, Some(&selection)) });
+    let taken: Vec<String> = keys(&first).into_iter().map(|(_, id)| id).take(5).collect();
+    assert!(first.more && taken.len() == 5);
+    // Each that is gone moves the rest forward, past the position that the cursor holds.
+    link.0.leads.borrow_mut().retain(|lead| !taken.contains(&lead.id));
+    let rest = delivered(&host.sweep(&link, Some(&first.cursor), Some(&selection)));
+    let got: BTreeSet<_> = keys(&first).into_iter().chain(rest).collect();
+    assert_eq!(got.len(), 60);
 }
 
 #[test]
