@@ -1,9 +1,8 @@
 //! The whole path when nothing goes wrong: every response becomes one lead, once.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::process::Stdio;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use sluice_sandbox::{DAY_MS, Options, SECOND_MS};
 
 use crate::ledger::{Ledger, Status};
@@ -59,14 +58,26 @@ fn responses_that_turn_up_later_are_written_by_the_next_run_and_nothing_else_is(
 /// New responses push older ones to the next page while LinkedIn's pages are being read.
 #[test]
 fn responses_that_arrive_between_two_pages_are_neither_lost_nor_doubled() {
-    let stage = Stage::start(responses(2_000, 2));
-    let settings = ["--set", "source.config.settle_s=0", "--set", "source.config.page_size=50"];
-    stage.faults(&serde_json::json!({"linkedin": {"insert_between_pages": 3}}));
-    stage.run(&settings).with(0);
-    stage.faults(&serde_json::json!({"linkedin": {"insert_between_pages": 0}}));
+    // They arrive later than the window ends: the first run leaves them alone, and no page of it moves.
+    assert_arrivals_land(30 * SECOND_MS, &["--set", "source.config.page_size=50"]);
+}
+
+/// The same with a window that reaches up to the present, so that every single page moves.
+#[test]
+fn responses_that_arrive_within_the_window_are_neither_lost_nor_doubled() {
+    let open = ["--set", "source.config.page_size=50", "--set", "source.config.settle_s=0"];
+    assert_arrivals_land(0, &open);
+}
+
+#[track_caller]
+fn assert_arrivals_land(age_ms: u64, settings: &[&str]) {
+    let stage = Stage::start_at(responses(2_000, 2), now_ms() - age_ms);
+    stage.faults(&json!({"linkedin": {"insert_between_pages": 3}}));
+    stage.run(settings).with(0);
+    stage.faults(&json!({"linkedin": {"insert_between_pages": 0}}));
+    assert!(stage.count("/linkedin/responses") > 2_050, "{}", stage.sandbox.stats());
     // Those that arrived last came after the first run's window had closed.
-    stage.run(&settings).with(0);
-    assert!(stage.count("/linkedin/responses") > 2_020, "{}", stage.sandbox.stats());
+    stage.run(&["--set", "source.config.settle_s=0"]).with(0);
     assert_landed(&stage, &NONE);
     assert_recorded(&stage, &NONE, &[Status::Created]);
 }
@@ -94,13 +105,9 @@ fn two_runs_at_once_end_with_the_rows_of_one() {
     alone.run(&[]).with(0);
 
     let stage = Stage::start_at(responses(2_000, 3), alone.started_ms());
-    let small_pages = ["--output", "json", "--set", "limits.page_records=50"];
-    let start = || {
-        let mut command = stage.command("run", &small_pages);
-        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
-    };
-    let (one, other) = (start(), start());
-    let both = [one, other].map(|child| Ended::of(&child.wait_with_output().unwrap()));
+    let small_pages = ["--set", "limits.page_records=50"];
+    let (one, other) = (stage.start_run(&small_pages), stage.start_run(&small_pages));
+    let both = [one.end(), other.end()];
     let mut finished = BTreeSet::new();
     for report in both.iter().map(Ended::json) {
         for partition in report["partitions"].as_array().unwrap() {
@@ -124,7 +131,9 @@ fn two_runs_at_once_end_with_the_rows_of_one() {
 #[test]
 fn read_prints_records_of_the_streams_shape_and_moves_no_cursor() {
     let stage = Stage::start(responses(500, 2));
-    let inspected = Ended::of(&process::sluice().args(["inspect", "--output", "json"]).arg(process::component()).output().unwrap());
+    let inspected = Ended::of(
+        &process::sluice().args(["inspect", "--output", "json"]).arg(process::component()).output().unwrap(),
+    );
     let description = &inspected.with(0).json()["description"];
     let streams = description["streams"].as_array().unwrap();
     let stream = streams.iter().find(|stream| stream["name"] == "lead_responses").unwrap();
@@ -139,7 +148,10 @@ fn read_prints_records_of_the_streams_shape_and_moves_no_cursor() {
     let limited = records(&stage.sluice("read", &["--limit", "7"]).with(0));
     assert_eq!(limited.len(), 7);
     let of_one = records(&stage.sluice("read", &["--partition", partition]).with(0));
-    assert_eq!(of_one.len(), known.values().filter(|response| response.account.to_string() == account).count());
+    assert_eq!(
+        of_one.len(),
+        known.values().filter(|response| response.account.to_string() == account).count()
+    );
     for record in limited.iter().chain(&of_one) {
         let data = &record["data"];
         if let Err(error) = shape.validate(data) {
@@ -147,12 +159,17 @@ fn read_prints_records_of_the_streams_shape_and_moves_no_cursor() {
         }
         let response = &known[record["key"].as_str().unwrap()];
         assert_eq!((&record["op"], &record["stream"]), (&"upsert".into(), &"lead_responses".into()));
-        assert_eq!((&data["id"], &data["submitted_at_ms"]), (&response.id.as_str().into(), &response.submitted_at.into()));
+        assert_eq!(
+            (&data["id"], &data["submitted_at_ms"]),
+            (&response.id.as_str().into(), &response.submitted_at.into())
+        );
         let answers = data["answers"].as_array().unwrap();
         let email = answers.iter().find(|answer| answer["predefined_field"] == "EMAIL").unwrap();
         assert_eq!(email["text"], response.email);
     }
-    assert!(of_one.iter().all(|record| known[record["key"].as_str().unwrap()].account.to_string() == account));
+    assert!(
+        of_one.iter().all(|record| known[record["key"].as_str().unwrap()].account.to_string() == account)
+    );
 
     assert!(!stage.store().exists(), "reading keeps no state");
     let sink = [stage.count("/transport/dataverse/requests"), stage.count("/transport/entra/requests")];

@@ -70,6 +70,22 @@ impl Ledger {
         rows.unwrap().map(Result::unwrap).collect()
     }
 
+    /// Every text of every table, except the records of dead letters, which are kept to be sent again.
+    pub(crate) fn texts(&self) -> Vec<String> {
+        let columns = "SELECT m.name, p.name FROM sqlite_schema m JOIN pragma_table_info(m.name) p
+             WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%' AND NOT (m.name = 'dead_letter' AND p.name = 'record')";
+        let mut query = self.0.prepare(columns).unwrap();
+        let columns = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+        let mut texts = Vec::new();
+        for column in columns {
+            let (table, column): (String, String) = column.unwrap();
+            let values = format!(r#"SELECT "{column}" FROM "{table}" WHERE typeof("{column}") = 'text'"#);
+            let mut query = self.0.prepare(&values).unwrap();
+            texts.extend(query.query_map([], |row| row.get::<_, String>(0)).unwrap().map(Result::unwrap));
+        }
+        texts
+    }
+
     /// The cursors that are kept.
     pub(crate) fn cursors(&self) -> Vec<String> {
         let mut query = self.0.prepare("SELECT cursor FROM slot WHERE cursor IS NOT NULL").unwrap();

@@ -1,9 +1,11 @@
 //! The binary, the component that it runs, and how a process of it ended.
 
+use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -39,8 +41,45 @@ fn compile() {
     assert_eq!(ended.code, Some(0), "{ended:?}");
 }
 
+/// Nothing waits for this time to pass: it spares the processor between two looks at the sandbox's counters.
+const LOOK: Duration = Duration::from_micros(200);
+
+/// A process under way. What it says must fit the pipes, which it does at the default log level.
+pub(crate) struct Started(Child);
+
+impl Started {
+    pub(crate) fn new(command: &mut Command) -> Self {
+        Self(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
+    }
+
+    /// Returns once `reached` holds (true), or the process has ended without it (false).
+    pub(crate) fn until(&mut self, reached: impl Fn() -> bool) -> bool {
+        while !reached() {
+            if self.0.try_wait().unwrap().is_some() {
+                return reached();
+            }
+            std::thread::sleep(LOOK);
+        }
+        true
+    }
+
+    /// Ends it with SIGKILL, as a power cut would.
+    pub(crate) fn kill(mut self) -> Ended {
+        // Fails only if it has ended by itself.
+        let _ = self.0.kill();
+        self.end()
+    }
+
+    /// Waits for its end.
+    pub(crate) fn end(self) -> Ended {
+        Ended::of(&self.0.wait_with_output().unwrap())
+    }
+}
+
+/// Most bytes of each output that a failed test shows.
+const SHOWN: usize = 4_000;
+
 /// How a process ended, and what it said.
-#[derive(Debug)]
 pub(crate) struct Ended {
     /// None if a signal killed it.
     pub(crate) code: Option<i32>,
@@ -71,5 +110,16 @@ impl Ended {
     #[track_caller]
     pub(crate) fn count(&self, of: &str) -> u64 {
         self.json()["counts"][of].as_u64().unwrap_or_else(|| panic!("no count of {of}: {self:?}"))
+    }
+}
+
+impl fmt::Debug for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = |text: &str| text.get(..text.floor_char_boundary(SHOWN)).map(str::to_owned);
+        f.debug_struct("Ended")
+            .field("code", &self.code)
+            .field("stdout", &shown(&self.stdout))
+            .field("stderr", &shown(&self.stderr))
+            .finish()
     }
 }

@@ -9,7 +9,7 @@ use sluice_sandbox::{ANCHOR_AGE_MS, Clock, Faults, ManualClock, Options, Running
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-use crate::process::{self, Ended};
+use crate::process::{self, Ended, Started};
 
 /// Namespace of the leads' primary keys in these tests: not the default, so that the setting is tested too.
 pub(crate) const NAMESPACE: &str = "0d9c8e6a-51b7-4c2f-8e10-7a3b5d2f9c44";
@@ -138,6 +138,11 @@ origins = ["http://{dataverse}"]
         self.sluice("run", &[&["--output", "json"], arguments].concat())
     }
 
+    /// As [`Self::run`], without waiting for its end.
+    pub(crate) fn start_run(&self, arguments: &[&str]) -> Started {
+        Started::new(&mut self.command("run", &[&["--output", "json"], arguments].concat()))
+    }
+
     /// Changes the fault switches, as a patch over HTTP would.
     pub(crate) fn faults(&self, patch: &Value) -> Faults {
         let faults = self.sandbox.faults().patched(patch).unwrap();
@@ -153,7 +158,14 @@ origins = ["http://{dataverse}"]
 
     /// Everything that tells that somebody wrote to Dataverse, whatever came of it.
     pub(crate) fn writes(&self) -> [u64; 6] {
-        ["write_requests", "batch_requests", "bulk_requests", "rows_created", "rows_updated", "unchanged_writes"]
-            .map(|counter| self.count(&format!("/dataverse/{counter}")))
+        [
+            "write_requests",
+            "batch_requests",
+            "bulk_requests",
+            "rows_created",
+            "rows_updated",
+            "unchanged_writes",
+        ]
+        .map(|counter| self.count(&format!("/dataverse/{counter}")))
     }
 }
