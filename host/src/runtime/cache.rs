@@ -46,7 +46,8 @@ impl ComponentCache {
         create.map_err(|source| CacheError::Create { path: directory.clone(), source })?;
         let metadata = fs::metadata(&directory);
         let metadata = metadata.map_err(|source| CacheError::Create { path: directory.clone(), source })?;
-        let private = metadata.permissions().mode() & 0o022 == 0 && metadata.uid() == rustix::process::geteuid().as_raw();
+        let private = metadata.permissions().mode() & 0o022 == 0
+            && metadata.uid() == rustix::process::geteuid().as_raw();
         if private { Ok(Self { directory }) } else { Err(CacheError::NotPrivate { path: directory }) }
     }
 

@@ -32,9 +32,7 @@ fn throttling_resets_and_poison_rows_cost_only_the_poison_rows() {
     let refused: BTreeSet<String> = poison.map(|response| response.id.clone()).collect();
     assert!((3..30).contains(&refused.len()), "{} poison rows", refused.len());
 
-    let run = stage.sluice("run", &["--output", "json", "--log-level", "debug"]).with(3);
-    std::fs::write("/tmp/endtoend-faults.log", &run.stderr).unwrap();
-    std::fs::write("/tmp/endtoend-faults.json", &run.stdout).unwrap();
+    let run = stage.run(&[]).with(3);
     assert_eq!(run.count("rejected"), refused.len() as u64);
     assert_landed(&stage, &refused);
     assert_recorded(&stage, &refused, &LANDED);
@@ -105,8 +103,7 @@ fn no_more_requests_are_under_way_than_the_manifest_allows() {
 fn one_forbidden_account_does_not_hold_up_the_others() {
     let stage = Stage::start(responses(600, 3));
     stage.faults(&json!({"linkedin": {"forbidden_accounts": [503_000_102]}}));
-    let run = stage.run(&[]);
-    let report = run.json();
+    let report = stage.run(&[]).with(1).json();
     let partitions = report["partitions"].as_array().unwrap();
     let forbidden = |partition: &&serde_json::Value| partition["id"].as_str().unwrap().ends_with("503000102");
     let (out, others): (Vec<_>, Vec<_>) = partitions.iter().partition(forbidden);

@@ -60,7 +60,9 @@ impl Answers {
         }
         // Some members work for the very company that owns the ad accounts, whose name is no secret.
         let accounts = stage.sluice("discover", &[]).with(0).stdout;
-        answers.texts.retain(|answer| !accounts.contains(answer.as_str()));
+        for found in [&mut answers.texts, &mut answers.words] {
+            found.retain(|answer| !accounts.contains(answer.as_str()));
+        }
         assert!(answers.texts.len() > 1_000 && answers.words.len() > 10);
         answers
     }
@@ -135,7 +137,10 @@ const LOUD: [&str; 8] =
 fn assert_run_is_quiet(stage: &Stage, answers: &Answers, more: &[&str], code: i32) -> Ended {
     let run = stage.sluice("run", &[&LOUD, more].concat()).with(code);
     assert!(run.stderr.lines().count() > 20, "there is a log to look through");
-    assert!(run.stderr.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()), "the log is not JSON");
+    assert!(
+        run.stderr.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()),
+        "the log is not JSON"
+    );
     assert_quiet("the log", &run.stderr, answers);
     assert_quiet("the report", &run.stdout, answers);
     assert_quiet("the summary", &std::fs::read_to_string(stage.path("summary.json")).unwrap(), answers);
@@ -160,11 +165,12 @@ fn a_run_in_which_much_goes_wrong_speaks_of_no_answer() {
         },
         "linkedin": {"forbidden_accounts": [503_000_103]},
         "dataverse": {
-            "poison_one_in": 25, "deadlock_one_in": 20, "unexpected_one_in": 20, "unauthorized_one_in": 20,
+            "poison_one_in": 25, "deadlock_one_in": 20, "unexpected_one_in": 20,
             "refuse_columns": [{"column": "lastname", "max_length": 4}],
         },
     }));
-    assert_run_is_quiet(&stage, &answers, &[], 3);
+    // One partition is refused altogether, so the run has failed in part.
+    assert_run_is_quiet(&stage, &answers, &[], 1);
     assert!(Ledger::open(&stage.store()).dead_letters().len() > 5);
 }
 
