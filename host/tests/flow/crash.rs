@@ -16,9 +16,9 @@ use crate::stage::{Stage, responses};
 /// Many small pages and requests, so that there are many instants between them.
 const SMALL: [&str; 6] = [
     "--set",
-    "limits.page_records=40",
+    "limits.page_records=30",
     "--set",
-    "sink.config.rows_per_request=10",
+    "sink.config.rows_per_request=8",
     "--set",
     "source.config.page_size=25",
 ];
@@ -27,7 +27,7 @@ const NONE: BTreeSet<String> = BTreeSet::new();
 const LANDED: [Status; 4] = [Status::Created, Status::Updated, Status::Upserted, Status::Unchanged];
 
 fn data() -> Options {
-    responses(500, 2)
+    responses(300, 2)
 }
 
 /// Requests that all services have received so far.
