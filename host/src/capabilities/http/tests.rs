@@ -1,66 +1,69 @@
-//! Requests against a server on loopback that answers what a test tells it to.
+//! What goes over the wire, against small servers on loopback.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+mod attachment;
+mod bodies;
+mod delivery;
+mod refusals;
+mod repeats;
+mod server;
+
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use axum::Router;
-use axum::http::StatusCode;
-use tokio::net::TcpListener;
+use secrecy::SecretString;
 
+use self::server::Server;
 use super::*;
 use crate::capabilities::address::AddressPolicy;
+use crate::credentials::{ClientCredentials, Definition, Kind};
 
-/// A server that answers every request with `status`, its origin, and how many requests it got.
-async fn server(status: u16) -> (Origin, Arc<AtomicUsize>) {
-    let asked = Arc::new(AtomicUsize::new(0));
-    let counter = Arc::clone(&asked);
-    let answer = move || {
-        counter.fetch_add(1, Ordering::Relaxed);
-        std::future::ready(StatusCode::from_u16(status).unwrap())
-    };
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let origin = Origin::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
-    tokio::spawn(async { axum::serve(listener, Router::new().fallback(answer)).await });
-    (origin, asked)
+const MS: Duration = Duration::from_millis(1);
+
+/// Bounds under which nothing waits noticeably.
+fn quick() -> Bounds {
+    Bounds { first_wait: MS, repeats: 3, total: Duration::from_secs(20), ..Bounds::default() }
 }
 
-/// How often a request is sent to a server that always answers `status`, with two repeats at most.
-async fn times_sent(status: u16, repeatable: bool) -> usize {
-    let (origin, asked) = server(status).await;
+fn http(bounds: Bounds) -> Http {
+    http_with(bounds, Credentials::default())
+}
+
+fn http_with(bounds: Bounds, credentials: Credentials) -> Http {
     let client = build_client(AddressPolicy::default(), None).unwrap();
-    let bounds = Bounds { repeats: 2, first_wait: Duration::from_millis(1), ..Bounds::default() };
-    let http = Http::new(client, Arc::new(Credentials::default()), bounds);
-    let request = Request {
-        method: "POST".to_owned(),
-        url: format!("{origin}/rows"),
-        headers: Vec::new(),
-        body: Some(b"{}".to_vec()),
-        credential: None,
-        repeatable,
-    };
-    let response = http.send(&Egress::new([origin], []), request).await.unwrap();
-    assert_eq!(response.status, status);
-    asked.load(Ordering::Relaxed)
+    Http::new(client, Arc::new(credentials), bounds)
 }
 
-#[tokio::test]
-async fn answers_that_say_nothing_about_the_request_are_repeated_within_the_bound() {
-    for status in REPEATED {
-        assert_eq!(times_sent(status, true).await, 3, "{status}");
-    }
+/// Grants the server's origin, with these credentials tied to it.
+fn egress(server: &Server, credentials: &[&str]) -> Egress {
+    let tied = credentials.iter().map(|name| ((*name).to_owned(), vec![server.origin()]));
+    Egress::new([server.origin()], tied)
 }
 
-#[tokio::test]
-async fn answers_about_the_request_itself_are_the_components_to_judge() {
-    for status in [200, 204, 400, 403, 404, 409, 412, 500, 501] {
-        assert_eq!(times_sent(status, true).await, 1, "{status}");
-    }
+fn get(url: String) -> Request {
+    let method = "GET".to_owned();
+    Request { method, url, headers: Vec::new(), body: None, credential: None, repeatable: true }
 }
 
-#[tokio::test]
-async fn nothing_is_repeated_that_is_not_safe_to_repeat() {
-    for status in REPEATED {
-        assert_eq!(times_sent(status, false).await, 1, "{status}");
-    }
+fn once(url: String) -> Request {
+    Request { repeatable: false, ..get(url) }
+}
+
+fn fixed(token: &str) -> Definition {
+    Definition { kind: Kind::Static(SecretString::from(token.to_owned())), signing_secret: None }
+}
+
+/// A credential whose tokens come from the server's `/token`.
+fn renewable(server: &Server) -> Definition {
+    let client = build_client(AddressPolicy::default(), None).unwrap();
+    let secret = SecretString::from("client-secret".to_owned());
+    let grant = ClientCredentials::new(client, server.url("/token"), "app".to_owned(), secret, Vec::new());
+    Definition { kind: Kind::ClientCredentials(Box::new(grant.unwrap())), signing_secret: None }
+}
+
+fn credentials(definition: Definition) -> Credentials {
+    Credentials::new([("crm".to_owned(), definition)])
+}
+
+fn counted(counter: &AtomicU64) -> u64 {
+    counter.load(Ordering::Relaxed)
 }
