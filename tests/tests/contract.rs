@@ -6,7 +6,7 @@ use sluice_tests::guests::component;
 const LIMIT: u64 = 32 << 20;
 
 fn admitted(name: &str) -> Admitted {
-    let bytes = std::fs::read(component(name)).unwrap();
+    let bytes = std::fs::read(component(name)).expect("a built component can be read");
     admit(&bytes, LIMIT).expect("a component of ours is admitted")
 }
 

@@ -146,7 +146,7 @@ impl Keeper {
             match self.serve(&mut alive).await {
                 Ok(Pause::Abandoned) => return,
                 Ok(Pause::Grown) => {
-                    tracing::debug!(component = self.recipe.grants.component, "instance recycled")
+                    tracing::debug!(component = self.recipe.grants.component, "instance recycled");
                 }
                 Err(error) => {
                     let failure = explain(&error, alive.store.data(), &self.recipe.grants.component);
