@@ -111,6 +111,10 @@ impl Default for Bounds {
     }
 }
 
+/// Statuses that say nothing about the request itself. A 500 is not among them: vendors answer it to requests that
+/// will fail every time, and only the component can tell.
+const REPEATED: [u16; 4] = [429, 502, 503, 504];
+
 /// Longest single wait that is not asked for by the vendor.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
@@ -287,7 +291,7 @@ impl Exchange<'_> {
                     Some(bearer) if status == 401 && !self.renewed && bearer.is_renewable() => {
                         Next::Renew(bearer)
                     }
-                    _ if self.request.repeatable && matches!(status, 429 | 500 | 502 | 503 | 504) => {
+                    _ if self.request.repeatable && REPEATED.contains(&status) => {
                         let asked = wait_asked_for(response);
                         Next::Repeat { outcome, asked }
                     }
