@@ -1,11 +1,12 @@
 //! Shows a run while it runs: a bar for each partition on a terminal, plain lines otherwise, nothing for machines.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::io::IsTerminal;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 
 use super::output::{Output, amount, duration, say};
 use crate::assembly::SystemClock;
@@ -64,6 +65,15 @@ fn ended(report: &TickReport) -> String {
     }
 }
 
+/// Records a second; nothing before there is one.
+fn rate(state: &ProgressState, out: &mut dyn fmt::Write) {
+    let rate = state.per_sec();
+    if state.pos() > 0 && rate.is_finite() {
+        // A bar that cannot be drawn is no error.
+        let _ = write!(out, ", {rate:.0} a second");
+    }
+}
+
 /// One bar for each partition. How much there is to read is not known beforehand, so a bar counts and never promises.
 #[derive(Debug, Default)]
 struct Bars {
@@ -75,11 +85,11 @@ impl Bars {
     fn bar(&self, id: &str, name: &str) -> ProgressBar {
         let mut each = self.each.lock().unwrap_or_else(PoisonError::into_inner);
         let make = || {
-            let bar = self.all.add(ProgressBar::new_spinner());
             // The template is constant and valid; a plain style would do as well.
-            let style = ProgressStyle::with_template("{spinner:.green} {prefix:<28!} {msg} {per_sec:.dim}");
-            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
-            bar.set_prefix(name.to_owned());
+            let style = ProgressStyle::with_template("{spinner:.green} {prefix:<28!} {msg}{rate:.dim}");
+            let style = style.unwrap_or_else(|_| ProgressStyle::default_spinner()).with_key("rate", rate);
+            let bar = ProgressBar::new_spinner().with_prefix(name.to_owned()).with_message("opening");
+            let bar = self.all.add(bar.with_style(style));
             bar.enable_steady_tick(REFRESH);
             bar
         };
@@ -91,7 +101,7 @@ impl Progress for Bars {
     fn observe(&self, event: Event<'_>) {
         match event {
             Event::Started { partition, .. } => {
-                self.bar(&partition.id, &partition.name).set_message("reading")
+                self.bar(&partition.id, &partition.name).set_message("reading");
             }
             Event::Page { partition, total, .. } => {
                 let bar = self.bar(&partition.id, &partition.name);

@@ -2,6 +2,8 @@
 //!
 //! Runs the real binary with the real component against the sandbox. Messages are asserted as they are read.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod components;
 mod disk;
 mod ended;
@@ -10,4 +12,5 @@ mod machine;
 mod output;
 mod rights;
 mod signals;
+mod terminal;
 mod tokens;

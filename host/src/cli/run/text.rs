@@ -14,6 +14,9 @@ use crate::store::Counts;
 const COLUMNS: [&str; 9] =
     ["partition", "read", "created", "updated", "unchanged", "skipped", "rejected", "time", "end"];
 
+/// From so many columns on there is room for ids beside names.
+const WIDE: u16 = 110;
+
 pub(super) fn text(report: &RunReport, http: &Http) -> String {
     let mut parts = Vec::new();
     if !report.partitions.is_empty() {
@@ -33,8 +36,10 @@ pub(super) fn text(report: &RunReport, http: &Http) -> String {
 
 fn rows(report: &RunReport) -> Table {
     let mut table = table(&COLUMNS);
+    let wide = table.width().is_none_or(|width| width >= WIDE);
     for partition in &report.partitions {
-        let name = format!("{} ({})", partition.name, partition.id);
+        let name =
+            if wide { format!("{} ({})", partition.name, partition.id) } else { partition.name.clone() };
         let (counts, end) = match &partition.tick {
             Some(tick) => (tick.counts, end_word(&tick.end)),
             None => (Counts::default(), word(partition.state)),
