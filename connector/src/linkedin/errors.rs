@@ -122,9 +122,8 @@ pub(super) fn refused(subject: &Subject, asked_version: &str, response: &Respons
              and that `api_url` ends in /rest"
         ))),
         426 => Failure::Fatal(detail(format!(
-            "version {asked_version} of the linkedin api is not active: set `version` in the source's configuration to \
-             {} or newer",
-            version::newest()
+            "version {asked_version} of the linkedin api is not active: {}",
+            newer_than(asked_version)
         ))),
         429 => Failure::Retryable {
             detail: detail(format!(
@@ -144,6 +143,17 @@ pub(super) fn refused(subject: &Subject, asked_version: &str, response: &Respons
              or api version {asked_version} does not fit it; report it with the facts given"
         ))),
     }
+}
+
+/// What to do about a version that has ended.
+fn newer_than(asked: &str) -> String {
+    let newest = version::newest();
+    // YYYYMM: texts in the order of time.
+    if asked < newest {
+        return format!("set `version` in the source's configuration to {newest} or newer");
+    }
+    "set `version` in the source's configuration to a newer one, or use a newer release of this component"
+        .to_owned()
 }
 
 fn forbidden(subject: &Subject, code: Option<&str>, detail: impl Fn(String) -> Detail) -> Failure {

@@ -50,7 +50,8 @@ impl Workshop {
     pub fn load(&self, path: &Path, max_bytes: u64) -> Result<Component, LoadError> {
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(component) = loaded.get(path) {
-            return Ok(component.clone());
+            // It may have been loaded for its description, before the manifest's own limit was known.
+            return component.clone().within(max_bytes);
         }
         let component = Component::load(&self.engine, self.cache.as_ref(), path, max_bytes)?;
         loaded.insert(path.to_owned(), component.clone());
@@ -74,7 +75,7 @@ impl Describe for Workshop {
         if !path.exists() {
             return Err(DescribeError::Missing);
         }
-        let refused = |error: LoadError| DescribeError::Refused(error.to_string());
+        let refused = |error: LoadError| DescribeError::Refused(error.reason());
         let component = self.load(path, MAX_DESCRIBED_BYTES).map_err(refused)?;
         let text = self.description(&component).map_err(refused)?;
         serde_json::from_str(&text).map_err(|error| DescribeError::Unreadable(error.to_string()))

@@ -2,7 +2,7 @@
 
 use super::args;
 use super::exit::Exit;
-use super::output::{Output, table};
+use super::output::{Output, amount, lines, table};
 use super::prologue::assemble;
 use crate::pipeline::port::{Connect, Partition, PartitionState, Source};
 
@@ -29,7 +29,8 @@ fn text(stream: &str, partitions: &[Partition]) -> String {
         let message = partition.message.as_deref().unwrap_or_default();
         rows.add_row([&partition.id, &partition.name, word(partition.state), message]);
     }
-    format!("{rows}\n{} partitions of stream `{stream}`, {active} active", partitions.len())
+    let all = amount(partitions.len() as u64, "partition");
+    format!("{}\n\n{all} of stream `{stream}`, {active} active", lines(&rows))
 }
 
 pub(super) fn word(state: PartitionState) -> &'static str {

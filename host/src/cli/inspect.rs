@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::args;
 use super::exit::Exit;
 use super::files::component_cache;
-use super::output::Output;
+use super::output::{Output, config_key};
 use crate::assembly::Workshop;
 use crate::description::{Description, SideDescription};
 use crate::runtime::Component;
@@ -78,10 +78,9 @@ fn describe_side(text: &mut String, name: &str, side: &SideDescription) {
         }
     }
     for origin in &side.egress {
-        let default = origin.origin.as_deref().unwrap_or("(from the configuration)");
-        let replaced =
-            origin.config.as_deref().map(|at| format!(", replaced by config{at}")).unwrap_or_default();
-        let _ = writeln!(text, "  origin      {default}{replaced}");
+        let configured = origin.config.as_deref().map(|at| format!("that of `{}`", config_key(at)));
+        let known = origin.origin.clone().into_iter().chain(configured);
+        let _ = writeln!(text, "  origin      {}", known.collect::<Vec<_>>().join(", or "));
     }
     let properties = side.config.get("properties").and_then(Value::as_object);
     for (key, schema) in properties.into_iter().flatten() {

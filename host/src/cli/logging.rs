@@ -19,8 +19,12 @@ pub(super) fn start(level: LogLevel, format: LogFormat) {
     };
     let filter = EnvFilter::new(format!("off,sluice={level}"));
     let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let builder =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(colours)
+        // It would tell them to standard error, which is what has gone away, and panic.
+        .log_internal_errors(false);
     // Only a second call could fail, and there is none.
     let _ = match format {
         LogFormat::Text => builder.with_target(false).try_init(),

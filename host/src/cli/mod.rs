@@ -21,7 +21,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use args::{Args, Command};
+use args::{Args, Command, Format};
 use exit::Exit;
 use output::Output;
 
@@ -32,6 +32,11 @@ pub fn main() -> ExitCode {
         Err(error) => {
             // Help and version are answers, not errors; clap knows where each goes.
             let code = if error.use_stderr() { Exit::Usage } else { Exit::Success };
+            if code == Exit::Usage && wants_json() {
+                let message = error.render().to_string();
+                let message = message.trim().trim_start_matches("error: ");
+                return Output::new(Format::Json).fail(code, message).into();
+            }
             let _ = error.print();
             return code.into();
         }
@@ -49,6 +54,13 @@ pub fn main() -> ExitCode {
         Err(error) => output.fail(Exit::Failed, &format!("cannot start: {error}")),
     };
     exit.into()
+}
+
+/// Whether JSON was asked for on a command line that cannot be read as a whole.
+fn wants_json() -> bool {
+    let words: Vec<_> = std::env::args_os().collect();
+    words.iter().any(|word| word == "--output=json")
+        || words.windows(2).any(|pair| matches!(pair, [flag, value] if flag == "--output" && value == "json"))
 }
 
 async fn dispatch(args: &Args, output: &Output) -> Exit {

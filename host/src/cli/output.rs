@@ -1,8 +1,9 @@
 //! Standard output and standard error: text for people or JSON for machines, never both.
 
 use std::io::{self, IsTerminal, Write};
+use std::time::Duration;
 
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::{ContentArrangement, LineStyle, Table, TableStyle};
 use serde::Serialize;
 
 use super::args::Format;
@@ -36,11 +37,11 @@ impl Output {
         print(&written);
     }
 
-    /// Says why the command ends, and with which code it does.
+    /// Says why the command ends, and with which code it does. A message of several lines tells several errors.
     pub(super) fn fail(self, exit: Exit, message: &str) -> Exit {
         match self.format {
             Format::Json => print(&to_json(&serde_json::json!({ "error": message }))),
-            Format::Text => eprintln!("error: {message}"),
+            Format::Text => message.lines().for_each(|line| say(&format!("error: {line}"))),
         }
         exit
     }
@@ -48,7 +49,7 @@ impl Output {
     /// A sentence beside the result, for people only.
     pub(super) fn note(self, message: &str) {
         if self.format == Format::Text {
-            eprintln!("{message}");
+            say(message);
         }
     }
 }
@@ -68,13 +69,92 @@ pub(super) fn print(text: &str) {
     let _ = writeln!(io::stdout(), "{text}");
 }
 
-/// A table that fits the terminal.
+/// Writes a line to standard error. A reader that has gone away wants no more, and that is no error.
+pub(super) fn say(text: &str) {
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
+/// So many of a thing: `1 partition`, `3 partitions`.
+pub(super) fn amount(count: u64, thing: &str) -> String {
+    let ending = if count == 1 { "" } else { "s" };
+    format!("{count} {thing}{ending}")
+}
+
+/// A time as a person would say it: `3.2 s`, `4 min 05 s`, `2 h 03 min`.
+pub(super) fn duration(seconds: f64) -> String {
+    if seconds < 59.95 {
+        return format!("{seconds:.1} s");
+    }
+    let whole = Duration::try_from_secs_f64(seconds.round()).unwrap_or(Duration::MAX).as_secs();
+    let (minutes, rest) = (whole / 60, whole % 60);
+    if minutes < 60 {
+        format!("{minutes} min {rest:02} s")
+    } else {
+        format!("{} h {:02} min", minutes / 60, minutes % 60)
+    }
+}
+
+/// A value of a side's configuration, as messages name it: its JSON Pointer `/fields/0/column` as `config.fields[0].column`.
+pub(super) fn config_key(pointer: &str) -> String {
+    let steps = pointer.split('/').skip(1).map(|step| step.replace("~1", "/").replace("~0", "~"));
+    steps.fold("config".to_owned(), |key, step| match step.parse::<u32>() {
+        Ok(index) => format!("{key}[{index}]"),
+        Err(_) => format!("{key}.{step}"),
+    })
+}
+
+/// A table that fits the terminal: columns apart by spaces, a rule under the header.
 pub(super) fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    let style = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
+    table.load_style(style).set_content_arrangement(ContentArrangement::Dynamic);
     if table.width().is_none() {
         table.set_width(WIDTH);
     }
     table.set_header(header.iter().copied());
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 1));
+    }
     table
+}
+
+/// A table as text, without spaces at the ends of lines.
+pub(super) fn lines(table: &Table) -> String {
+    table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_told_in_the_units_that_fit() {
+        for (seconds, told) in [
+            (0.0, "0.0 s"),
+            (3.24, "3.2 s"),
+            (59.94, "59.9 s"),
+            (59.96, "1 min 00 s"),
+            (245.4, "4 min 05 s"),
+            (3599.6, "1 h 00 min"),
+            (7380.0, "2 h 03 min"),
+            (90_000.0, "25 h 00 min"),
+        ] {
+            assert_eq!(duration(seconds), told);
+        }
+    }
+
+    #[test]
+    fn keys_of_the_configuration_are_named_as_in_the_manifest() {
+        assert_eq!(config_key("/organization_url"), "config.organization_url");
+        assert_eq!(config_key("/fields/0/a~1b"), "config.fields[0].a/b");
+        assert_eq!(config_key(""), "config");
+    }
+
+    #[test]
+    fn one_is_singular() {
+        assert_eq!(
+            [amount(0, "page"), amount(1, "page"), amount(2, "page")],
+            ["0 pages", "1 page", "2 pages"]
+        );
+    }
 }

@@ -1,14 +1,18 @@
 //! Shows a run while it runs: a bar for each partition on a terminal, plain lines otherwise, nothing for machines.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::io::IsTerminal;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 
-use super::output::Output;
-use crate::pipeline::{Event, Progress};
+use super::output::{Output, amount, duration, say};
+use crate::assembly::SystemClock;
+use crate::failure::Failure;
+use crate::pipeline::port::Clock;
+use crate::pipeline::{End, Event, Progress, TickReport};
 use crate::store::Counts;
 
 /// How often a bar moves.
@@ -43,6 +47,33 @@ fn told(counts: &Counts) -> String {
     told
 }
 
+/// What is waited out, and until when.
+fn waiting(failure: &Failure, until_ms: u64) -> String {
+    let left = Duration::from_millis(until_ms.saturating_sub(SystemClock.now_ms()));
+    format!("{failure}; trying again in {}", duration(left.as_secs_f64()))
+}
+
+/// How a partition ended. Why it failed is told once, in the report.
+fn ended(report: &TickReport) -> String {
+    let counts = told(&report.counts);
+    match report.end {
+        End::Done => format!("done: {counts}"),
+        End::Bounded => format!("paused, more to come: {counts}"),
+        End::Stopped => format!("stopped: {counts}"),
+        End::Superseded => format!("taken over by another run: {counts}"),
+        End::Failed(_) => format!("failed: {counts}"),
+    }
+}
+
+/// Records a second; nothing before there is one.
+fn rate(state: &ProgressState, out: &mut dyn fmt::Write) {
+    let rate = state.per_sec();
+    if state.pos() > 0 && rate.is_finite() {
+        // A bar that cannot be drawn is no error.
+        let _ = write!(out, ", {rate:.0} a second");
+    }
+}
+
 /// One bar for each partition. How much there is to read is not known beforehand, so a bar counts and never promises.
 #[derive(Debug, Default)]
 struct Bars {
@@ -54,11 +85,11 @@ impl Bars {
     fn bar(&self, id: &str, name: &str) -> ProgressBar {
         let mut each = self.each.lock().unwrap_or_else(PoisonError::into_inner);
         let make = || {
-            let bar = self.all.add(ProgressBar::new_spinner());
             // The template is constant and valid; a plain style would do as well.
-            let style = ProgressStyle::with_template("{spinner:.green} {prefix:<28!} {msg} {per_sec:.dim}");
-            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
-            bar.set_prefix(name.to_owned());
+            let style = ProgressStyle::with_template("{spinner:.green} {prefix:<28!} {msg}{rate:.dim}");
+            let style = style.unwrap_or_else(|_| ProgressStyle::default_spinner()).with_key("rate", rate);
+            let bar = ProgressBar::new_spinner().with_prefix(name.to_owned()).with_message("opening");
+            let bar = self.all.add(bar.with_style(style));
             bar.enable_steady_tick(REFRESH);
             bar
         };
@@ -70,24 +101,24 @@ impl Progress for Bars {
     fn observe(&self, event: Event<'_>) {
         match event {
             Event::Started { partition, .. } => {
-                self.bar(&partition.id, &partition.name).set_message("reading")
+                self.bar(&partition.id, &partition.name).set_message("reading");
             }
             Event::Page { partition, total, .. } => {
                 let bar = self.bar(&partition.id, &partition.name);
                 bar.set_position(total.read);
                 bar.set_message(told(total));
             }
-            Event::Waiting { partition: Some(partition), failure, .. } => {
-                self.bar(&partition.id, &partition.name).set_message(format!("waiting: {failure}"));
+            Event::Waiting { partition: Some(partition), failure, until_ms } => {
+                self.bar(&partition.id, &partition.name).set_message(waiting(failure, until_ms));
             }
-            Event::Waiting { partition: None, failure, .. } => {
-                let _ = self.all.println(format!("waiting: {failure}"));
+            Event::Waiting { partition: None, failure, until_ms } => {
+                let _ = self.all.println(waiting(failure, until_ms));
             }
             Event::Warning { partition, message } => {
                 let _ = self.all.println(format!("warning: {}: {message}", partition.name));
             }
             Event::Finished { partition, report } => {
-                self.bar(&partition.id, &partition.name).finish_with_message(told(&report.counts));
+                self.bar(&partition.id, &partition.name).finish_with_message(ended(report));
             }
             Event::Listed { .. } | Event::Planned { .. } => {}
         }
@@ -116,18 +147,16 @@ impl Lines {
 impl Progress for Lines {
     fn observe(&self, event: Event<'_>) {
         match event {
-            Event::Listed { partitions } => eprintln!("{} partitions", partitions.len()),
+            Event::Listed { partitions } => say(&amount(partitions.len() as u64, "partition")),
             Event::Page { partition, total, .. } if self.is_due(&partition.id) => {
-                eprintln!("{}: {}", partition.name, told(total));
+                say(&format!("{}: {}", partition.name, told(total)));
             }
-            Event::Waiting { partition, failure, .. } => {
+            Event::Waiting { partition, failure, until_ms } => {
                 let name = partition.map_or("partitions", |partition| partition.name.as_str());
-                eprintln!("{name}: waiting: {failure}");
+                say(&format!("{name}: {}", waiting(failure, until_ms)));
             }
-            Event::Warning { partition, message } => eprintln!("{}: warning: {message}", partition.name),
-            Event::Finished { partition, report } => {
-                eprintln!("{}: done: {}", partition.name, told(&report.counts))
-            }
+            Event::Warning { partition, message } => say(&format!("{}: warning: {message}", partition.name)),
+            Event::Finished { partition, report } => say(&format!("{}: {}", partition.name, ended(report))),
             Event::Started { .. } | Event::Page { .. } | Event::Planned { .. } => {}
         }
     }

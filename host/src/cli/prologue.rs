@@ -1,11 +1,12 @@
 //! What every command that takes a manifest does first: read it, say what is wrong with it, and put it together.
 
 use std::collections::HashMap;
+use std::path::Path;
 
 use super::args;
 use super::exit::Exit;
 use super::files::component_cache;
-use super::output::Output;
+use super::output::{Output, say};
 use crate::assembly::{Assembly, Environment, Workshop};
 use crate::manifest::{self, Pipeline, Problem};
 
@@ -17,11 +18,8 @@ impl Variables {
         let Some(path) = &manifest.env_file else { return Ok(Self(HashMap::new())) };
         let fail = |error: dotenvy::Error| match error {
             // The library's text would quote the line, which may hold a secret.
-            dotenvy::Error::LineParse(_, at) => {
-                format!(
-                    "cannot read `{}`: a line is not NAME=VALUE (at character {at} of it)",
-                    path.display()
-                )
+            dotenvy::Error::LineParse(line, _) => {
+                format!("cannot read `{}`: {} is not NAME=VALUE", path.display(), numbered(path, &line))
             }
             other => format!("cannot read `{}`: {other}", path.display()),
         };
@@ -32,6 +30,13 @@ impl Variables {
     pub(super) fn get(&self, name: &str) -> Option<String> {
         self.0.get(name).cloned().or_else(|| std::env::var(name).ok())
     }
+}
+
+/// A line of a file by its number, where it can still be found.
+fn numbered(path: &Path, line: &str) -> String {
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    let found = text.lines().position(|found| found.trim() == line.trim());
+    found.map_or_else(|| "a line".to_owned(), |index| format!("line {}", index + 1))
 }
 
 /// A manifest that is valid.
@@ -60,7 +65,7 @@ pub(super) fn load(manifest: &args::Manifest, output: Output) -> Result<Loaded, 
             if output.is_json() {
                 output.result(&rejected, String::new);
             } else {
-                eprintln!("{rejected}");
+                say(&rejected.to_string());
             }
             Err(Exit::Usage)
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::args;
 use super::exit::Exit;
-use super::output::Output;
+use super::output::{Output, say};
 use super::prologue::assemble;
 use crate::failure::Failure;
 use crate::manifest::Limits;
@@ -43,7 +43,7 @@ pub(super) async fn read(arguments: &args::Read, output: &Output) -> Exit {
         Ok(()) | Err(Halt::Enough) => Exit::Success,
         // The output may be half a stream of records, so the message never goes there.
         Err(Halt::Failed(failure)) => {
-            eprintln!("error: {failure}");
+            say(&format!("error: {failure}"));
             Exit::of(&failure)
         }
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::args;
 use super::exit::Exit;
 use super::files::default_store;
-use super::output::Output;
+use super::output::{Output, say};
 use super::progress::progress;
 use super::prologue::assemble;
 use super::signals::Signals;
@@ -44,19 +44,20 @@ pub(super) async fn run(arguments: &args::Run, output: &Output) -> Exit {
     };
     let report = engine.run(&job, &signals.stop).await;
     output.result(&report, || text::text(&report, &assembly.http));
-    finish(arguments, &report, &signals, *output)
+    finish(arguments, &report, &signals)
 }
 
 fn store_path(arguments: &args::Run, manifest: Option<&PathBuf>, name: &str) -> PathBuf {
     arguments.store.as_ref().or(manifest).cloned().unwrap_or_else(|| default_store(name))
 }
 
-fn finish(arguments: &args::Run, report: &RunReport, signals: &Signals, output: Output) -> Exit {
+fn finish(arguments: &args::Run, report: &RunReport, signals: &Signals) -> Exit {
     if let Some(path) = &arguments.summary {
         let written = serde_json::to_vec_pretty(report).map_err(std::io::Error::from);
         if let Err(error) = written.and_then(|bytes| std::fs::write(path, bytes)) {
-            let message = format!("cannot write the report to `{}`: {error}", path.display());
-            return output.fail(Exit::Failed, &message);
+            // Standard output holds the report already, and nothing may follow it.
+            say(&format!("error: cannot write the report to `{}`: {error}", path.display()));
+            return Exit::Failed;
         }
     }
     match (report.verdict(), signals.received()) {

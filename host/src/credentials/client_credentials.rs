@@ -123,7 +123,8 @@ impl ClientCredentials {
             RequestTokenError::ServerResponse(refusal) => {
                 // Only the first line: what follows are trace ids and times.
                 let text = refusal.error_description().and_then(|text| text.lines().next());
-                let text = text.map(|text| format!(": {}", text.trim())).unwrap_or_default();
+                let text =
+                    text.map(|text| format!(": {}", text.trim().trim_end_matches('.'))).unwrap_or_default();
                 format!(
                     "`{origin}` refused it ({}){text}; check `client_id`, `client_secret`, `scopes` and the tenant in \
                      `token_url`",

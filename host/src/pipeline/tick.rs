@@ -103,7 +103,8 @@ impl<R: Source, W: Sink, S: Store, C: Clock> Tick<R, W, S, C> {
         match &report.end {
             End::Failed(failure) => {
                 let kind = failure.kind();
-                tracing::warn!(pipeline, partition, read, pages, kind, reason = %failure, "partition failed");
+                // Whoever asked for the work is told in the report; a warning here would tell it twice.
+                tracing::info!(pipeline, partition, read, pages, kind, reason = %failure, "partition failed");
             }
             end => tracing::info!(pipeline, partition, read, pages, ?end, "partition finished"),
         }

@@ -11,6 +11,8 @@ use wasmparser::{CanonicalFunction, ComponentImport, Encoding, Parser, Payload};
 pub const CONTRACT: Version = Version { major: 0, minor: 1, patch: 0 };
 /// The package whose interfaces a component may import and must export.
 const PACKAGE: &str = "sluice:connector/";
+/// How every WebAssembly file begins.
+const MAGIC: &[u8] = b"\0asm";
 /// How deep components may nest: generous for what toolchains make, small enough to bound the walk.
 const MAX_DEPTH: usize = 16;
 
@@ -96,6 +98,9 @@ pub fn admit(bytes: &[u8], limit: u64) -> Result<Admitted, Refusal> {
     let size = bytes.len() as u64;
     if size > limit {
         return Err(Refusal::TooLarge { size, limit });
+    }
+    if !bytes.starts_with(MAGIC) {
+        return Err(Refusal::NotAComponent("the file does not begin as WebAssembly does".to_owned()));
     }
     let mut walk = Walk::default();
     for payload in Parser::new(0).parse_all(bytes) {

@@ -59,10 +59,24 @@ pub enum LoadError {
     },
 }
 
+impl LoadError {
+    /// What is wrong with the component, for a sentence that names its file already.
+    pub fn reason(&self) -> String {
+        match self {
+            Self::Read { source, .. } => format!("it cannot be read: {source}"),
+            Self::Refused { refusal, .. } => refusal.to_string(),
+            Self::Compile { reason, .. } => format!("it cannot be compiled: {reason}"),
+            Self::Describe { reason, .. } => format!("it cannot describe itself: {reason}"),
+            Self::Role { role, .. } => format!("it does not export `sluice:connector/{role}`"),
+        }
+    }
+}
+
 /// A component, ready to be instantiated any number of times. Cheap to clone.
 #[derive(Clone)]
 pub struct Component {
     path: Arc<Path>,
+    size: u64,
     admitted: Arc<Admitted>,
     pre: InstancePre<State>,
     /// Keeps the engine's clock running: without it no budget would ever be spent.
@@ -94,7 +108,17 @@ impl Component {
         let mut linker = Linker::new(engine.inner());
         add_to_linker(&mut linker).map_err(fail)?;
         let pre = linker.instantiate_pre(&compiled).map_err(fail)?;
-        Ok(Self { path: path.into(), admitted: Arc::new(admitted), pre, _engine: engine.clone() })
+        let (size, admitted) = (bytes.len() as u64, Arc::new(admitted));
+        Ok(Self { path: path.into(), size, admitted, pre, _engine: engine.clone() })
+    }
+
+    /// The same component under another limit.
+    pub fn within(self, max_bytes: u64) -> Result<Self, LoadError> {
+        if self.size <= max_bytes {
+            return Ok(self);
+        }
+        let refusal = Refusal::TooLarge { size: self.size, limit: max_bytes };
+        Err(LoadError::Refused { path: self.path.to_path_buf(), refusal })
     }
 
     /// What admission saw.

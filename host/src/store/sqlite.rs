@@ -65,6 +65,9 @@ impl SqliteStore {
     /// Each variant of [`StoreError`] but `Superseded`.
     pub fn open(path: impl Into<PathBuf>, options: &StoreOptions) -> Result<Self, StoreError> {
         let path = path.into();
+        if path.is_dir() {
+            return Err(StoreError::Unopenable { path, reason: "it is a directory".to_owned() });
+        }
         make_private(&path).map_err(|error| StoreError::from_io(&error, &path))?;
         let connection = Connection::open(&path);
         Self::set_up(connection, path, options)

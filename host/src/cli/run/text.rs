@@ -6,21 +6,28 @@ use comfy_table::{CellAlignment, Table};
 
 use crate::capabilities::http::Http;
 use crate::cli::discover::word;
-use crate::cli::output::table;
+use crate::cli::output::{amount, config_key, duration, lines, table};
+use crate::failure::Failure;
 use crate::pipeline::{End, PartitionReport, RunReport, Verdict};
 use crate::store::Counts;
 
 const COLUMNS: [&str; 9] =
-    ["partition", "read", "created", "updated", "unchanged", "skipped", "rejected", "seconds", "end"];
+    ["partition", "read", "created", "updated", "unchanged", "skipped", "rejected", "time", "end"];
+
+/// From so many columns on there is room for ids beside names.
+const WIDE: u16 = 110;
 
 pub(super) fn text(report: &RunReport, http: &Http) -> String {
     let mut parts = Vec::new();
     if !report.partitions.is_empty() {
-        parts.push(rows(report).to_string());
+        parts.push(lines(&rows(report)));
     }
-    parts.extend(report.partitions.iter().filter_map(trouble));
+    parts.extend(troubles(&report.partitions));
     if let Some(failure) = &report.failure {
-        parts.push(format!("error: {}", failure.message));
+        let at = failure.path.as_deref().filter(|path| !path.is_empty());
+        let at = at.map(|path| format!("; see `{}`", config_key(path))).unwrap_or_default();
+        let code = failure.code.as_ref().map(|code| format!(" ({code})")).unwrap_or_default();
+        parts.push(format!("error: {}{code}{at}", failure.message));
     }
     parts.extend(traffic(http));
     parts.push(last_line(report));
@@ -29,8 +36,10 @@ pub(super) fn text(report: &RunReport, http: &Http) -> String {
 
 fn rows(report: &RunReport) -> Table {
     let mut table = table(&COLUMNS);
+    let wide = table.width().is_none_or(|width| width >= WIDE);
     for partition in &report.partitions {
-        let name = format!("{} ({})", partition.name, partition.id);
+        let name =
+            if wide { format!("{} ({})", partition.name, partition.id) } else { partition.name.clone() };
         let (counts, end) = match &partition.tick {
             Some(tick) => (tick.counts, end_word(&tick.end)),
             None => (Counts::default(), word(partition.state)),
@@ -57,7 +66,7 @@ fn row(name: String, counts: &Counts, seconds: f64, end: &str) -> [String; 9] {
         unchanged.to_string(),
         counts.skipped.to_string(),
         counts.rejected.to_string(),
-        format!("{seconds:.1}"),
+        duration(seconds),
         end.to_owned(),
     ]
 }
@@ -72,16 +81,40 @@ fn end_word(end: &End) -> &'static str {
     }
 }
 
+/// Most partitions that are named before one sentence that is true of all.
+const NAMED: usize = 3;
+
+/// What went wrong, each sentence once with the partitions that it is true of.
+fn troubles(partitions: &[PartitionReport]) -> Vec<String> {
+    let mut troubles: Vec<(String, Vec<&str>)> = Vec::new();
+    for partition in partitions {
+        let Some(trouble) = trouble(partition) else { continue };
+        match troubles.iter_mut().find(|(known, _)| *known == trouble) {
+            Some((_, names)) => names.push(&partition.name),
+            None => troubles.push((trouble, vec![&partition.name])),
+        }
+    }
+    troubles.into_iter().map(|(trouble, names)| format!("{}: {trouble}", all_of(&names))).collect()
+}
+
+fn all_of(names: &[&str]) -> String {
+    match names.split_at_checked(NAMED) {
+        Some((first, rest)) if !rest.is_empty() => format!("{} and {} more", first.join(", "), rest.len()),
+        _ => names.join(", "),
+    }
+}
+
 /// What went wrong with one partition, or what its state means.
 fn trouble(partition: &PartitionReport) -> Option<String> {
-    let name = &partition.name;
-    let tick = partition.tick.as_ref();
-    match tick.map(|tick| &tick.end) {
-        Some(End::Failed(failure)) => Some(format!("{name}: {failure}")),
-        Some(End::Superseded) => Some(format!("{name}: another run has taken over this partition")),
-        None => {
-            partition.message.as_ref().map(|message| format!("{name}: {}: {message}", word(partition.state)))
-        }
+    match partition.tick.as_ref().map(|tick| &tick.end) {
+        Some(End::Failed(failure)) => Some(match failure {
+            Failure::Invalid { path, .. } if !path.is_empty() => {
+                format!("{failure}; see `{}`", config_key(path))
+            }
+            _ => failure.to_string(),
+        }),
+        Some(End::Superseded) => Some("another run has taken over this partition".to_owned()),
+        None => partition.message.as_ref().map(|message| format!("{}: {message}", word(partition.state))),
         Some(_) => None,
     }
 }
@@ -90,31 +123,37 @@ fn trouble(partition: &PartitionReport) -> Option<String> {
 fn traffic(http: &Http) -> Option<String> {
     let tally = http.tally();
     let of = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
-    let (repeated, throttled, denied) = (of(&tally.repeated), of(&tally.throttled), of(&tally.denied));
+    let (repeated, throttled) = (of(&tally.repeated), of(&tally.throttled));
+    let (denied, malformed) = (of(&tally.denied), of(&tally.malformed));
     let mut told = Vec::new();
     for (count, what) in [
         (throttled, "answered with 429 or 503"),
         (repeated, "repeated"),
-        (denied, "refused because the origin or credential is not granted"),
+        (denied, "not sent: the manifest does not allow them"),
+        (malformed, "not sent: the component made them wrongly"),
     ] {
         if count > 0 {
             told.push(format!("{count} {what}"));
         }
     }
-    (!told.is_empty()).then(|| format!("{} requests: {}", of(&tally.sent), told.join(", ")))
+    (!told.is_empty()).then(|| format!("{}: {}", amount(of(&tally.sent), "request"), told.join(", ")))
 }
 
 fn last_line(report: &RunReport) -> String {
     let sentence = match report.verdict() {
         Verdict::Landed if report.mode == "plan" => "nothing was written: this was a plan",
+        Verdict::Landed if report.counts.read == 0 => "there was nothing new",
         Verdict::Landed => "everything that was read has landed",
         Verdict::DeadLetters => "finished; the rejected records are kept as dead letters with their causes",
         Verdict::Stopped => "stopped; the next run goes on from here",
+        Verdict::Failed if report.counts == Counts::default() => "failed; nothing was moved",
         Verdict::Failed => "failed in part; what landed is kept, and the next run goes on from there",
         Verdict::NothingStarted => "nothing could be read",
     };
     format!(
-        "{sentence} ({} records in {:.1} s, {:.0} a second)",
-        report.counts.read, report.seconds, report.records_per_second
+        "{sentence} ({} in {}, {:.0} a second)",
+        amount(report.counts.read, "record"),
+        duration(report.seconds),
+        report.records_per_second
     )
 }

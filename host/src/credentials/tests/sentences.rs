@@ -28,7 +28,7 @@ async fn a_refusal_is_told_in_the_vendors_first_sentence_with_what_to_check() {
         told(401, microsoft).await,
         format!(
             "credential `crm`: `ORIGIN` refused it (invalid_client): AADSTS7000215: Invalid client secret provided. \
-             Ensure the secret being sent is the client secret value.{check}"
+             Ensure the secret being sent is the client secret value{check}"
         )
     );
     let bare = r#"{"error":"invalid_client"}"#;
