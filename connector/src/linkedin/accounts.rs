@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use crate::capabilities::{Capabilities, Level};
+use crate::capabilities::{Capabilities, Level, Request};
 use crate::failure::{Detail, Failure};
 use crate::text::Text;
 
@@ -63,17 +65,18 @@ pub(super) struct Account {
     page_told: bool,
 }
 
+/// A page of any finder. Elements are decoded one by one, lest a strange one hide the others.
 #[derive(Deserialize)]
-struct Listing<T> {
-    #[serde(default = "Vec::new")]
-    elements: Vec<T>,
+struct Listing {
+    elements: Vec<Value>,
     paging: Option<Paging>,
     metadata: Option<Metadata>,
 }
 
 #[derive(Deserialize)]
 struct Paging {
-    total: Option<u64>,
+    #[serde(default)]
+    total: Value,
 }
 
 #[derive(Deserialize)]
@@ -151,14 +154,18 @@ pub(super) fn partition_account(id: &str) -> Result<&str, Failure> {
 }
 
 impl Account {
-    fn new(element: AccountElement) -> Self {
+    fn new(element: AccountElement) -> Option<(String, Self)> {
+        let id = element.id.into_digits()?;
         let page_told = element.reference.is_some() || element.reference_info.is_some();
         let organization = element.reference_info.and_then(|info| info.organization);
-        let (id, page_name) =
+        let (number, page_name) =
             organization.map_or((None, None), |o| (o.id.and_then(Identifier::into_digits), o.localized_name));
         let reference = element.reference.as_deref().and_then(|urn| urn.strip_prefix("urn:li:organization:"));
-        let page = id.or_else(|| reference.map(str::to_owned));
-        Self { name: element.name, role: None, status: element.status, page, page_name, page_told }
+        let page = number.or_else(|| reference.map(str::to_owned));
+        Some((
+            id,
+            Self { name: element.name, role: None, status: element.status, page, page_name, page_told },
+        ))
     }
 
     /// Why it cannot be read, if so. `pages_told` says whether LinkedIn tells about pages at all.
@@ -289,23 +296,38 @@ impl<C: Capabilities> Source<C> {
     }
 
     /// All elements of a finder that pages by offset.
-    async fn list<T: serde::de::DeserializeOwned>(
+    async fn list<T: DeserializeOwned>(
         &self,
         subject: &Subject,
-        request: impl Fn(usize) -> crate::capabilities::Request,
+        request: impl Fn(usize) -> Request,
     ) -> Result<Vec<T>, Failure> {
-        let mut elements: Vec<T> = Vec::new();
+        let mut elements: Vec<Value> = Vec::new();
         for _ in 0..MAX_PAGES {
-            let listing: Listing<T> = self.ask_for(subject, request(elements.len())).await?;
+            let listing: Listing = self.ask_for(subject, request(elements.len())).await?;
             let len = listing.elements.len();
             elements.extend(listing.elements);
-            let total = listing.paging.and_then(|paging| paging.total);
+            let total = listing.paging.and_then(|paging| paging.total.as_u64());
             // A short page is the end only if nothing follows: the server may give fewer than asked for.
             if len == 0 || total == u64::try_from(elements.len()).ok() || elements.len() > MAX_ACCOUNTS {
                 break;
             }
         }
-        Ok(elements)
+        Ok(self.decode(elements))
+    }
+
+    fn decode<T: DeserializeOwned>(&self, elements: Vec<Value>) -> Vec<T> {
+        let all = elements.len();
+        let known: Vec<T> =
+            elements.into_iter().filter_map(|element| serde_json::from_value(element).ok()).collect();
+        if known.len() < all {
+            let fields = format!("{{\"seen\":{all},\"understood\":{}}}", known.len());
+            self.capabilities.log(
+                Level::Warn,
+                "some elements of a listing do not have the documented shape",
+                &fields,
+            );
+        }
+        known
     }
 
     async fn account_search(&self) -> Result<Vec<(String, Account)>, Failure> {
@@ -314,21 +336,18 @@ impl<C: Capabilities> Source<C> {
         let mut offset = 0;
         for _ in 0..MAX_PAGES {
             let request = query::account_search(&self.config, &onward);
-            let listing: Listing<AccountElement> = self.ask_for(&Subject::Accounts, request).await?;
+            let listing: Listing = self.ask_for(&Subject::Accounts, request).await?;
             let len = listing.elements.len();
             offset += len;
-            let found = listing.elements.into_iter().map(|mut element| {
-                let id = std::mem::replace(&mut element.id, Identifier::Number(0)).into_digits();
-                id.map(|id| (id, Account::new(element)))
-            });
-            accounts.extend(found.flatten());
+            let found: Vec<AccountElement> = self.decode(listing.elements);
+            accounts.extend(found.into_iter().filter_map(Account::new));
             let token = listing.metadata.as_ref().map(|metadata| metadata.next_page_token.clone());
             onward = match (token, listing.paging) {
                 (Some(Some(token)), _) if !token.is_empty() && onward != Onward::Token(token.clone()) => {
                     Onward::Token(token)
                 }
                 (Some(_), _) | (None, None) => break,
-                (None, Some(paging)) if len == 0 || paging.total == Some(offset as u64) => break,
+                (None, Some(paging)) if len == 0 || paging.total == offset => break,
                 (None, Some(_)) => Onward::Offset(offset),
             };
             if accounts.len() > MAX_ACCOUNTS {

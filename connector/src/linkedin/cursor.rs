@@ -26,6 +26,9 @@ pub(super) struct Cursor {
     /// How many responses that slice is expected to hold; 0 where nothing is known.
     #[serde(default)]
     pub(super) expected: u64,
+    /// A slice that ended here held too much; the way there is halved until something is found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) dense_at: Option<u64>,
     /// Set while one millisecond that holds too many responses for one page is being read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) ms_offset: Option<u64>,
@@ -37,20 +40,21 @@ pub(super) struct Cursor {
 impl Cursor {
     /// Within a sweep.
     pub(super) fn within(from: u64, sweep_end: u64, width_ms: u64, expected: u64) -> Self {
-        Self {
-            v: VERSION,
-            from,
-            sweep_end: Some(sweep_end),
-            width_ms,
-            expected,
-            ms_offset: None,
-            ms_last: None,
-        }
+        Self { sweep_end: Some(sweep_end), expected, ..Self::between(from, width_ms) }
     }
 
     /// Between two sweeps.
     pub(super) fn between(from: u64, width_ms: u64) -> Self {
-        Self { v: VERSION, from, sweep_end: None, width_ms, expected: 0, ms_offset: None, ms_last: None }
+        Self {
+            v: VERSION,
+            from,
+            sweep_end: None,
+            width_ms,
+            expected: 0,
+            dense_at: None,
+            ms_offset: None,
+            ms_last: None,
+        }
     }
 
     /// In the middle of the millisecond `from`.
@@ -71,7 +75,8 @@ impl Cursor {
     /// [`Failure::Invalid`] for anything else.
     pub(super) fn parse(text: &str) -> Result<Self, Failure> {
         let cursor: Self = serde_json::from_str(text).map_err(|_| unreadable())?;
-        let times = [cursor.from, cursor.sweep_end.unwrap_or(0), cursor.width_ms];
+        let times =
+            [cursor.from, cursor.sweep_end.unwrap_or(0), cursor.width_ms, cursor.dense_at.unwrap_or(0)];
         let ordered = cursor.sweep_end.is_none_or(|end| cursor.from < end);
         let inside = cursor.ms_offset.is_none() || cursor.sweep_end.is_some();
         let sound = cursor.v == VERSION

@@ -82,9 +82,7 @@ impl Learned {
     }
 
     fn observe(&self, page: &Lines, window: Window) {
-        if page.len() >= window.count {
-            self.proven.set(self.proven.get().max(window.count));
-        }
+        self.longest.set(self.longest.get().max(page.len()));
         for time in (0..page.len()).map(|index| page.time(index)) {
             if time == window.start {
                 self.start_inclusive.set(true);
@@ -141,7 +139,7 @@ impl<C: Capabilities> Source<C> {
                     Err(Problem::TooLarge(failure) | Problem::Failed(failure)) => return Err(failure),
                 }
             }
-            match slice::assess(&pages, count, self.learned.proven.get() >= count, strict) {
+            match slice::assess(&pages, count, self.learned.longest.get(), strict) {
                 Verdict::Whole => return Ok(Attempt::Done { pages, whole: true }),
                 Verdict::Moved => return Ok(Attempt::Moved(pages)),
                 Verdict::Clamped(limit) => return Ok(self.limit_to(limit)),
@@ -177,7 +175,6 @@ impl<C: Capabilities> Source<C> {
         if next.len() > 1 {
             return Ok(self.limit_to(len));
         }
-        self.learned.proven.set(count);
         pages.truncate(1);
         Ok(Attempt::Done { pages, whole: true })
     }
@@ -209,9 +206,10 @@ impl<C: Capabilities> Source<C> {
     }
 }
 
-/// How many pages to ask for at once when this many responses are expected; an eighth more, since chance varies.
+/// How many pages to ask for at once when this many responses are expected; chance adds its square root, twice.
 fn wave(expected: u64, step: usize) -> usize {
-    usize::try_from(expected.saturating_mul(9) / 8).unwrap_or(usize::MAX).div_ceil(step).max(1)
+    let likely = expected.saturating_add(2 * expected.isqrt());
+    usize::try_from(likely).unwrap_or(usize::MAX).div_ceil(step).max(1)
 }
 
 /// How many further pages are needed by what was seen; None if the slice holds far more than is of use.
@@ -225,8 +223,8 @@ fn outlook(pages: &[Lines], walk: Walk, step: usize, bound: usize) -> Option<usi
         (None, None) => u64::MAX,
     };
     let needed = usize::try_from(estimate).unwrap_or(usize::MAX).div_ceil(step);
-    // An estimate from times may be wrong by chance, a total is not.
-    let tolerated = if known.is_some() { bound } else { bound * 2 };
+    // What a single page shows of the density may be wrong by chance, a total is not.
+    let tolerated = if known.is_none() && pages.len() == 1 { bound + bound / 2 } else { bound };
     if walk.slice.is_some() && needed > tolerated {
         return None;
     }

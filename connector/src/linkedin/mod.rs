@@ -24,6 +24,11 @@ mod sweep;
 mod version;
 mod wire;
 
+#[cfg(test)]
+mod fake;
+#[cfg(test)]
+mod tests;
+
 use std::cell::{Cell, RefCell};
 
 use serde::de::DeserializeOwned;
@@ -44,8 +49,8 @@ pub use read::{Page, ReadRequest};
 struct Learned {
     /// LinkedIn gives at most this many responses a page.
     limit: Cell<usize>,
-    /// LinkedIn has honoured this `count`.
-    proven: Cell<usize>,
+    /// The longest page seen so far; a shorter one was not cut by a limit.
+    longest: Cell<usize>,
     /// Responses at the very start of a time range are in it.
     start_inclusive: Cell<bool>,
     /// Responses at the very end of a time range are in it.
@@ -74,7 +79,7 @@ impl<C: Capabilities> Source<C> {
             capabilities,
             learned: Learned {
                 limit: Cell::new(usize::MAX),
-                proven: Cell::new(0),
+                longest: Cell::new(0),
                 start_inclusive: Cell::new(false),
                 end_inclusive: Cell::new(false),
             },

@@ -17,7 +17,8 @@ use super::wire::{Element, Paging};
 struct Finder<'a> {
     #[serde(borrow)]
     elements: Vec<Element<'a>>,
-    paging: Option<Paging>,
+    #[serde(borrow)]
+    paging: Option<Paging<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -70,7 +71,7 @@ impl Lines {
     ) -> Result<Self, serde_json::Error> {
         let body = utf8(body)?;
         let page: Finder<'_> = serde_json::from_str(body)?;
-        let total = page.paging.and_then(|paging| paging.total).map(|total| total.0);
+        let total = page.paging.as_ref().and_then(Paging::total);
         let lines = Self::new(&page.elements, body.len(), setting, selection)?;
         Ok(Self { start, total, ..lines })
     }

@@ -22,7 +22,8 @@ use super::sweep::{self, Sweep, Work};
 use super::version::{self, Standing};
 use super::{Source, require_stream};
 
-/// How often a slice that holds too much is made smaller; each time at least halves it, and 2^47 ms is beyond any range.
+/// How often a slice that holds too much is made smaller; all but the first at least halve it, and 2^47 ms is
+/// beyond any range.
 const MAX_SHRINKS: usize = 48;
 
 /// How often the middle of a millisecond is looked for again after the set moved.
@@ -219,7 +220,7 @@ impl<C: Capabilities> Source<C> {
         let selection = Selection::parse(request.selection)?;
         let now_ms = self.capabilities.now_ms();
         let mut notes = self.version_notes(now_ms);
-        let sweep = match sweep::resume(request.cursor, &selection, &self.config, now_ms)? {
+        let mut sweep = match sweep::resume(request.cursor, &selection, &self.config, now_ms)? {
             Work::Sweep(sweep) if selection.covers_partition(accounts::KIND, account) => sweep,
             Work::Sweep(sweep) => return Ok(page(String::new(), sweep.cursor(sweep.end, 1, 0), &notes)),
             Work::Nothing(cursor) => return Ok(page(String::new(), (cursor, false), &notes)),
@@ -238,9 +239,9 @@ impl<C: Capabilities> Source<C> {
         let rest = self.rests.borrow_mut().take(&request, sweep.from, now_ms);
         let (slice, width, expected) = match rest {
             Some(rest) => (rest.slice, sweep.width, sweep.expected),
-            None => match self.slice(&owner, &sweep, limits, &mut notes).await? {
+            None => match self.slice(&owner, &mut sweep, limits, &mut notes).await? {
                 Some(slice) => {
-                    let (width, expected) = plan(&slice, limits);
+                    let (width, expected) = plan(&slice, limits, sweep.dense_at);
                     (slice, width, expected)
                 }
                 None => return self.read_inside(&owner, &sweep, (0, None), limits, notes).await,
@@ -265,13 +266,13 @@ impl<C: Capabilities> Source<C> {
     async fn slice(
         &self,
         owner: &Owner<'_>,
-        sweep: &Sweep,
+        sweep: &mut Sweep,
         limits: Limits,
         notes: &mut Vec<String>,
     ) -> Result<Option<Slice>, Failure> {
         let (from, mut to) = (sweep.from, sweep.slice_end());
         let mut expected = sweep.expected;
-        for shrinks in 0..MAX_SHRINKS {
+        for round in 0..MAX_SHRINKS {
             let (start, end) = self.learned.range(from, to);
             let walk =
                 Walk { start, end, base: 0, expected, records: limits.records, slice: Some((from, to)) };
@@ -283,11 +284,12 @@ impl<C: Capabilities> Source<C> {
             if to - from <= 1 {
                 return Ok(None);
             }
+            sweep.dense_at = Some(to);
             let target = slice::target(limits.records);
             let sight = Sight::of(&pages, from, to);
-            to = slice::shrink(from, to, &sight, target, shrinks % 2 == 0);
-            // Trust the first estimate; if that was wrong, look before asking for many pages again.
-            expected = if shrinks == 0 { target } else { 0 };
+            to = slice::shrink(from, to, &sight, target, round);
+            // A total can be trusted; otherwise look before asking for many pages.
+            expected = if sight.total.is_some() { target } else { 0 };
         }
         let detail =
             Detail::new(format!("{} could not be cut into slices: try again later", owner.subject.name()));
@@ -337,16 +339,17 @@ impl<C: Capabilities> Source<C> {
 }
 
 /// The length of the next slice, and what to expect in it.
-fn plan(slice: &Slice, limits: Limits) -> (u64, u64) {
+fn plan(slice: &Slice, limits: Limits, dense_at: Option<u64>) -> (u64, u64) {
     let (count, bytes) = slice.size();
     let seen = slice.order.len() as u64;
     let (records, room) = (limits.records as u64, (limits.bytes as u64).max(1));
     // The limit that is closer decides; responses that the selection leaves out have to be paged through as well.
-    let (part, full) = match count.max(seen / 2) * room >= bytes * records {
+    let fill = match count.max(seen / 2) * room >= bytes * records {
         true => (count.max(seen / 2), records),
         false => (bytes, room),
     };
-    slice::next_width(slice.to - slice.from, seen, part, full)
+    let ahead = dense_at.map(|dense| dense.saturating_sub(slice.to)).filter(|&ahead| ahead > 0);
+    slice::next_width(slice.to - slice.from, seen, fill, ahead)
 }
 
 /// The lines of one millisecond from `offset` on, in LinkedIn's order; the position and id to go on from; and whether

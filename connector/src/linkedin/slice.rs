@@ -39,15 +39,15 @@ pub(super) fn page_bound(records: usize, count: usize) -> usize {
 
 /// Judges pages that were asked for with `count`, each [`step`] after the one before.
 ///
-/// `proven` says that LinkedIn is known to honour this count. With `strict` off, movement is tolerated and only the
-/// end is looked for.
-pub(super) fn assess(pages: &[Lines], count: usize, proven: bool, strict: bool) -> Verdict {
+/// `longest` is the length of the longest page ever seen. With `strict` off, movement is tolerated and only the end is
+/// looked for.
+pub(super) fn assess(pages: &[Lines], count: usize, longest: usize, strict: bool) -> Verdict {
     let mut before: Option<&Lines> = None;
     for (index, page) in pages.iter().enumerate() {
         if strict && before.is_some_and(|before| !overlaps(before, page, step(count))) {
             return Verdict::Moved;
         }
-        match end(page, count, index == 0, proven) {
+        match end(page, count, index == 0, longest) {
             Verdict::Whole if pages.iter().skip(index + 1).all(|later| later.len() == 0) => {
                 return Verdict::Whole;
             }
@@ -66,7 +66,7 @@ fn overlaps(before: &Lines, page: &Lines, step: usize) -> bool {
 }
 
 /// Whether the set ends with this page.
-fn end(page: &Lines, count: usize, first: bool, proven: bool) -> Verdict {
+fn end(page: &Lines, count: usize, first: bool, longest: usize) -> Verdict {
     let len = page.len();
     let reached = page.start + len as u64;
     // A total below what was seen already is no total.
@@ -76,7 +76,7 @@ fn end(page: &Lines, count: usize, first: bool, proven: bool) -> Verdict {
         _ if len >= count => Verdict::Open,
         Some(_) if first => Verdict::Clamped(len),
         Some(_) => Verdict::Moved,
-        None if first && !proven => Verdict::Doubtful,
+        None if first && len >= longest => Verdict::Doubtful,
         None => Verdict::Whole,
     }
 }
@@ -129,30 +129,35 @@ pub(super) fn target(max_records: usize) -> u64 {
     scale(max_records as u64, FILL.0, FILL.1).max(1)
 }
 
-/// The end of a smaller slice that starts at `from`, after `[from, to)` turned out to hold too much. At most half as
-/// long, at least one millisecond.
+/// The end of a smaller slice that starts at `from`, after `[from, to)` turned out to hold too much, for the `round`th
+/// time. At most seven eighths as long at first and half as long later, at least one millisecond.
 ///
-/// The estimate comes from the latest responses as a rule, since LinkedIn gives those first, and may be far off: a
-/// burst makes everything look dense. So one look shrinks by no more than a factor of 64, and with `hopeful` a look
-/// that saw a burst only leaves out what it saw.
-pub(super) fn shrink(from: u64, to: u64, sight: &Sight, target: u64, hopeful: bool) -> u64 {
+/// Without a total the estimate comes from the latest responses as a rule, since LinkedIn gives those first, and may be
+/// far off: a burst makes everything look dense. So one look shrinks by no more than a factor of 64, and every other
+/// look that saw a burst only leaves out what it saw.
+pub(super) fn shrink(from: u64, to: u64, sight: &Sight, target: u64, round: usize) -> u64 {
     let width = to.saturating_sub(from).max(2);
-    let estimate = sight.estimate(width);
-    let fitting = scale(width, target, estimate);
-    let unseen = if sight.seen > 0 && sight.min > from { sight.min } else { to };
-    if sight.total.is_none() && hopeful && fitting < width / 64 && unseen < to {
-        return unseen;
+    let fitting = scale(width, target, sight.estimate(width));
+    let most = if round == 0 { width - (width / 8).max(1) } else { width / 2 };
+    if sight.total.is_some() {
+        return from + fitting.clamp(1, most);
     }
-    let least = if sight.total.is_some() { 1 } else { (width / 64).max(1) };
-    (from + fitting.clamp(least, (width / 2).max(least))).min(unseen)
+    let least = (width / 64).max(1);
+    if round.is_multiple_of(2) && fitting < least && sight.seen > 0 && sight.min > from {
+        return sight.min;
+    }
+    from + fitting.clamp(least, most)
 }
 
 /// The length of the next slice and the number of responses expected in it, after one of `width` held `count`
-/// responses, which filled the page to `part` of `full`.
-pub(super) fn next_width(width: u64, count: u64, part: u64, full: u64) -> (u64, u64) {
-    let most = width.saturating_mul(4);
+/// responses, which filled the page to `part` of `full`. Grows fourfold at most, and sixteenfold after an empty slice,
+/// where looking too far costs only one request. `ahead` is the distance to a place known to hold too much: a nearly
+/// empty slice is followed by one that goes half the way there.
+pub(super) fn next_width(width: u64, count: u64, (part, full): (u64, u64), ahead: Option<u64>) -> (u64, u64) {
+    let most = width.saturating_mul(if count == 0 { 16 } else { 4 });
     let fitting = if part == 0 { most } else { scale(scale(width, FILL.0, FILL.1), full, part) };
-    let next = fitting.clamp(1, most.max(1));
+    let half_way = ahead.filter(|_| part == 0 || part < full / 4).map_or(u64::MAX, |ahead| ahead / 2);
+    let next = fitting.min(half_way).clamp(1, most.max(1));
     (next, scale(count, next, width))
 }
 
@@ -162,16 +167,16 @@ mod tests {
 
     #[test]
     fn shrinking_always_ends_at_one_millisecond() {
-        for hopeful in [false, true] {
-            for total in [None, Some(5_000)] {
-                let (from, mut to, mut steps) = (1_000, 1_000 + (1 << 40), 0);
+        for total in [None, Some(5_000)] {
+            for seen in [1, 1_000] {
+                let (from, mut to, mut round) = (1_000, 1_000 + (1 << 40), 0);
                 while to - from > 1 {
-                    let sight = Sight { seen: 1_000, min: from, max: to - 1, total };
-                    let next = shrink(from, to, &sight, 800, hopeful);
-                    assert!(next > from && next - from <= (to - from) / 2, "{from} {to} {next}");
-                    (to, steps) = (next, steps + 1);
+                    let sight = Sight { seen, min: from, max: to - 1, total };
+                    let next = shrink(from, to, &sight, 800, round);
+                    assert!(next > from && next < to, "{from} {to} {next}");
+                    (to, round) = (next, round + 1);
                 }
-                assert!(steps <= 40);
+                assert!(round <= 45);
             }
         }
     }
@@ -179,20 +184,23 @@ mod tests {
     #[test]
     fn shrinking_aims_at_the_target() {
         let uniform = Sight { seen: 100, min: 9_900, max: 9_999, total: None };
-        assert_eq!(shrink(0, 10_000, &uniform, 800, false), 800);
+        assert_eq!(shrink(0, 10_000, &uniform, 800, 0), 800);
         let told = Sight { total: Some(1_000_000), ..uniform };
-        assert_eq!(shrink(0, 10_000, &told, 800, true), 8);
+        assert_eq!(shrink(0, 10_000, &told, 800, 0), 8);
         let burst = Sight { seen: 100, min: 9_999, max: 9_999, total: None };
-        assert_eq!(shrink(0, 10_000, &burst, 80, true), 9_999);
-        assert_eq!(shrink(0, 10_000, &burst, 80, false), 156);
+        assert_eq!(shrink(0, 10_000, &burst, 80, 0), 9_999);
+        assert_eq!(shrink(0, 10_000, &burst, 80, 1), 156);
+        let sparse = Sight { seen: 10, min: 0, max: 9_999, total: None };
+        assert_eq!((shrink(0, 10_000, &sparse, 800, 0), shrink(0, 10_000, &sparse, 800, 1)), (8_750, 5_000));
     }
 
     #[test]
     fn the_next_slice_aims_at_four_fifths_and_grows_at_most_fourfold() {
-        assert_eq!(next_width(1_000, 500, 500, 1_000), (1_600, 800));
-        assert_eq!(next_width(1_000, 1_600, 1_600, 1_000), (500, 800));
-        assert_eq!(next_width(1_000, 1, 1, 1_000), (4_000, 4));
-        assert_eq!(next_width(1_000, 0, 0, 1_000), (4_000, 0));
-        assert_eq!(next_width(1, 5_000, 5_000, 1_000).0, 1);
+        assert_eq!(next_width(1_000, 500, (500, 1_000), Some(9)), (1_600, 800));
+        assert_eq!(next_width(1_000, 1_600, (1_600, 1_000), None), (500, 800));
+        assert_eq!(next_width(1_000, 1, (1, 1_000), None), (4_000, 4));
+        assert_eq!(next_width(1_000, 0, (0, 1_000), None), (16_000, 0));
+        assert_eq!(next_width(1_000, 0, (0, 1_000), Some(900)), (450, 0));
+        assert_eq!(next_width(1, 5_000, (5_000, 1_000), None).0, 1);
     }
 }

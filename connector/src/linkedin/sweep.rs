@@ -15,6 +15,8 @@ pub(super) struct Sweep {
     pub(super) width: u64,
     /// How many responses are expected in it; 0 where nothing is known.
     pub(super) expected: u64,
+    /// A slice that ended here held too much.
+    pub(super) dense_at: Option<u64>,
     /// The position inside the millisecond `from`, and the id just before it.
     pub(super) inside: Option<(u64, Option<String>)>,
 }
@@ -40,9 +42,12 @@ pub(super) fn resume(
     now_ms: u64,
 ) -> Result<Work, Failure> {
     let cursor = cursor.map(Cursor::parse).transpose()?;
-    if let Some(Cursor { from, sweep_end: Some(end), width_ms, expected, ms_offset, ms_last, .. }) = cursor {
+    if let Some(Cursor {
+        from, sweep_end: Some(end), width_ms, expected, dense_at, ms_offset, ms_last, ..
+    }) = cursor
+    {
         let inside = ms_offset.map(|offset| (offset, ms_last));
-        return Ok(Work::Sweep(Sweep { from, end, width: width_ms, expected, inside }));
+        return Ok(Work::Sweep(Sweep { from, end, width: width_ms, expected, dense_at, inside }));
     }
     let now = now_ms.min(LATEST_MS);
     let since = selection.since_ms.unwrap_or(0);
@@ -57,7 +62,7 @@ pub(super) fn resume(
     if over || end <= from {
         return Ok(Work::Nothing(cursor.unwrap_or_else(|| Cursor::between(from, 1))));
     }
-    Ok(Work::Sweep(Sweep { from, end, width: end - from, expected: 0, inside: None }))
+    Ok(Work::Sweep(Sweep { from, end, width: end - from, expected: 0, dense_at: None, inside: None }))
 }
 
 impl Sweep {
@@ -69,10 +74,13 @@ impl Sweep {
     /// The cursor after everything before `from` was delivered, and whether there is more.
     pub(super) fn cursor(&self, from: u64, width: u64, expected: u64) -> (Cursor, bool) {
         let width = width.clamp(1, LATEST_MS);
-        match from < self.end {
-            true => (Cursor::within(from, self.end, width, expected), true),
-            false => (Cursor::between(self.end, width), false),
+        if from >= self.end {
+            return (Cursor::between(self.end, width), false);
         }
+        let dense_at = self.dense_at.filter(|&dense| dense > from);
+        let mut cursor = Cursor::within(from, self.end, width, expected);
+        cursor.dense_at = dense_at;
+        (cursor, true)
     }
 }
 

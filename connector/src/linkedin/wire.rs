@@ -371,9 +371,17 @@ impl<'de: 'a, 'a> Deserialize<'de> for Localized<'a> {
 }
 
 /// The paging block of the offset style.
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
-pub(super) struct Paging {
-    pub(super) total: Option<Number>,
+#[derive(Deserialize)]
+pub(super) struct Paging<'a> {
+    #[serde(borrow)]
+    total: Option<&'a RawValue>,
+}
+
+impl Paging<'_> {
+    /// The size of the whole set, where there is one and it makes sense.
+    pub(super) fn total(&self) -> Option<u64> {
+        serde_json::from_str(self.total?.get()).ok()
+    }
 }
 
 /// Parses each distinct raw text once. The texts of one page are few, so a linear search finds them fastest.

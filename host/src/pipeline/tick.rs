@@ -223,9 +223,10 @@ impl<'t, R: Source, W: Sink, S: Store, C: Clock> Flow<'t, R, W, S, C> {
     async fn drive(&mut self) -> End {
         let mut grace: Option<BoxFuture<'static, ()>> = None;
         loop {
-            self.start_read();
-            self.start_write();
+            // In this order each makes room for the next.
             self.start_commit();
+            self.start_write();
+            self.start_read();
             if let Some(end) = self.ended() {
                 return end;
             }

@@ -45,7 +45,7 @@ pub struct Options {
     pub credentials: Credentials,
     /// Fault switches at the start.
     pub faults: Faults,
-    /// Options of the Dataverse service.
+    /// Options of the Dataverse service. Its fault switches are those of `faults`.
     pub dataverse: DataverseOptions,
     /// The origin under which clients reach Dataverse, if it is not the address listened on.
     pub dataverse_origin: Option<String>,
@@ -123,6 +123,8 @@ pub struct Credentials {
     pub entra_tenant: String,
     /// Entra ID client id.
     pub entra_client_id: String,
+    /// Further Entra ID client ids with the same secret: apps that Dataverse knows without a role, or not at all.
+    pub entra_other_client_ids: Vec<String>,
     /// Entra ID client secret.
     pub entra_client_secret: String,
 }
@@ -139,6 +141,10 @@ impl Default for Credentials {
             linkedin_refresh_token: "sandbox-linkedin-refresh".into(),
             entra_tenant: "00000000-0000-4000-8000-00000000a001".into(),
             entra_client_id: "00000000-0000-4000-8000-00000000c001".into(),
+            entra_other_client_ids: vec![
+                "00000000-0000-4000-8000-00000000c002".into(),
+                "00000000-0000-4000-8000-00000000c003".into(),
+            ],
             entra_client_secret: "sandbox-secret".into(),
         }
     }

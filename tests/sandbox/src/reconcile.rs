@@ -6,7 +6,6 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::dataverse::Dataverse;
 use crate::linkedin::{ExpectedResponse, LinkedIn};
 
 /// So many ids are named per kind of difference.
@@ -39,13 +38,16 @@ pub struct Reconciliation {
     pub doubled_ids: Vec<String>,
 }
 
-/// Compares all responses with all rows of `leads`.
-pub(crate) fn reconcile(linkedin: &LinkedIn, dataverse: &Dataverse) -> Reconciliation {
+/// Compares all responses with all rows of `leads`, which `each_lead` visits.
+pub(crate) fn reconcile(
+    linkedin: &LinkedIn,
+    each_lead: impl FnOnce(&mut dyn FnMut(&Map<String, Value>)),
+) -> Reconciliation {
     let count = linkedin.response_count();
     // At most ten million and some: one byte each.
     let mut seen = vec![0_u8; usize::try_from(count).unwrap_or_default()];
     let mut result = Reconciliation::default();
-    dataverse.for_each_row("leads", &mut |row| {
+    each_lead(&mut |row| {
         result.leads += 1;
         match owner_of(linkedin, row).and_then(|index| seen.get_mut(usize::try_from(index).ok()?)) {
             Some(seen) => *seen = seen.saturating_add(1),
@@ -106,4 +108,89 @@ fn owner_of(linkedin: &LinkedIn, row: &Map<String, Value>) -> Option<u64> {
 
 fn digits(text: &str) -> String {
     text.chars().filter(char::is_ascii_digit).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::faults::FaultsCell;
+    use crate::{Clock, Faults, Options};
+
+    const NOW_MS: u64 = 1_790_000_000_000;
+
+    fn linkedin(faults: Faults) -> LinkedIn {
+        let cell = FaultsCell::default();
+        cell.set(faults);
+        LinkedIn::new(&Options { responses: 900, clock: Clock::manual(NOW_MS).0, ..Options::default() }, cell)
+    }
+
+    /// The row that a faithful sink makes of a response.
+    fn lead(expected: &ExpectedResponse) -> Map<String, Value> {
+        let phone: Option<String> = expected.phone.as_ref().map(|phone| phone.chars().take(20).collect());
+        let row = json!({"emailaddress1": expected.email.trim(), "mobilephone": phone});
+        row.as_object().cloned().unwrap()
+    }
+
+    fn compare(linkedin: &LinkedIn, rows: &[Map<String, Value>]) -> Reconciliation {
+        reconcile(linkedin, |visit| rows.iter().for_each(visit))
+    }
+
+    fn good_rows(linkedin: &LinkedIn) -> Vec<Map<String, Value>> {
+        let known = (0..linkedin.response_count()).filter_map(|index| linkedin.known(index));
+        known.filter(|known| !known.expected.test_lead).map(|known| lead(&known.expected)).collect()
+    }
+
+    #[test]
+    fn a_faithful_copy_has_no_difference() {
+        let linkedin = linkedin(Faults::default());
+        let rows = good_rows(&linkedin);
+        let result = compare(&linkedin, &rows);
+        let count = rows.len() as u64;
+        assert!(count > 800 && count < 900, "{count}");
+        assert_eq!(result, Reconciliation { responses: count, leads: count, ..Reconciliation::default() });
+    }
+
+    #[test]
+    fn each_difference_is_counted_and_named() {
+        let linkedin = linkedin(Faults::default());
+        let mut rows = good_rows(&linkedin);
+        let gone = rows.swap_remove(17);
+        rows.push(rows[3].clone());
+        rows.push(json!({"emailaddress1": "someone@example.test"}).as_object().cloned().unwrap());
+        rows.push(json!({"subject": "no address"}).as_object().cloned().unwrap());
+        let test = (0..900).filter_map(|index| linkedin.known(index)).find(|known| known.expected.test_lead);
+        rows.push(lead(&test.unwrap().expected));
+        let result = compare(&linkedin, &rows);
+        assert_eq!((result.responses_without_lead, result.responses_with_several_leads), (1, 1));
+        assert_eq!((result.leads_without_response, result.test_responses_with_lead), (2, 1));
+        let missing = (0..900)
+            .filter_map(|index| linkedin.known(index))
+            .find(|k| k.expected.id == result.missing_ids[0]);
+        assert_eq!(missing.unwrap().expected.email.trim(), gone["emailaddress1"]);
+        assert_eq!(result.doubled_ids.len(), 1);
+    }
+
+    #[test]
+    fn the_two_submissions_of_one_member_are_told_apart_by_phone() {
+        let linkedin = linkedin(Faults::default());
+        let (first, second) = (0..900).find_map(|index| Some((index, linkedin.twin(index)?))).unwrap();
+        let rows: Vec<_> =
+            [first, first].map(|index| lead(&linkedin.known(index).unwrap().expected)).to_vec();
+        let result = compare(&linkedin, &rows);
+        assert_eq!(result.doubled_ids, [linkedin.known(first).unwrap().expected.id]);
+        let rows: Vec<_> =
+            [first, second].map(|index| lead(&linkedin.known(index).unwrap().expected)).to_vec();
+        assert_eq!(compare(&linkedin, &rows).responses_with_several_leads, 0);
+    }
+
+    #[test]
+    fn responses_past_retention_are_not_missed() {
+        let rows = good_rows(&linkedin(Faults::default()));
+        let faults = Faults::default().with_flag("linkedin.retention_days=40").unwrap();
+        let result = compare(&linkedin(faults), &rows);
+        assert_eq!(result.responses + result.unreadable_responses_with_lead, rows.len() as u64);
+        assert!(result.unreadable_responses_with_lead > 300, "{result:?}");
+    }
 }

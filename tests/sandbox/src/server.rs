@@ -201,7 +201,7 @@ impl Services {
     }
 
     pub(crate) fn reconcile(&self) -> Reconciliation {
-        reconcile(&self.linkedin, &self.dataverse)
+        reconcile(&self.linkedin, |visit| self.dataverse.for_each_row("leads", visit))
     }
 
     /// The responses with the next `count` indices that can be read, as lines of JSON; `None` when there are no more

@@ -81,6 +81,7 @@ fn changeset(session: &mut Session<'_>, parts: &[Part<'_>], number: usize, out: 
     let engine = session.engine;
     let mut store = write_lock(&engine.store);
     let mut transaction = Transaction::new(&mut store, engine.schema());
+    let wrote_before = session.wrote;
     let mut references: Vec<(String, String)> = Vec::new();
     let mut answers = String::new();
     let mut failed = None;
@@ -100,8 +101,10 @@ fn changeset(session: &mut Session<'_>, parts: &[Part<'_>], number: usize, out: 
             references.push((id.clone(), address.clone()));
         }
     }
-    if failed.is_none() {
-        engine.counters.commit(transaction.commit());
+    match failed {
+        None => engine.counters.commit(transaction.commit()),
+        // What the members wrote is undone, so it does not count as a write.
+        Some(_) => session.wrote = wrote_before,
     }
     out.push_str(&answers);
     _ = write!(out, "--{name}--\r\n");

@@ -206,6 +206,7 @@ fn set(table: &Table, column: &Column, options: &[Choice], kind: &str) -> Value 
             let mut shown = json!({ "Value": option.value, "Label": label(&option.label), "Color": null,
                                     "IsManaged": true, "ExternalValue": "", "ParentValues": [] });
             if kind == "Status" {
+                // `shown` is an object, so the member is added.
                 shown["State"] = Value::from(option.state);
             }
             shown
@@ -251,7 +252,8 @@ pub(crate) fn many_to_one(schema: &Schema, table: &Table) -> Vec<Value> {
     for column in &table.columns {
         let Kind::Lookup { targets, class } = &column.kind else { continue };
         if *class == "Owner" {
-            let owner = Target { table: "owner".to_owned(), navigation: column.logical.clone() };
+            let navigation = column.logical.clone();
+            let owner = Target { table: "owner".to_owned(), navigation, relationship: None };
             all.push(relationship(table, column, &owner, "ownerid"));
             continue;
         }
@@ -267,11 +269,12 @@ pub(crate) fn many_to_one(schema: &Schema, table: &Table) -> Vec<Value> {
 /// `OneToManyRelationships` of a table: other tables' lookups to it.
 pub(crate) fn one_to_many(schema: &Schema, table: &Table) -> Vec<Value> {
     let all = schema.tables().flat_map(|other| many_to_one(schema, other));
-    all.filter(|value| value["ReferencedEntity"] == Value::from(table.logical.as_str())).collect()
+    all.filter(|value| value["ReferencedEntity"] == table.logical.as_str()).collect()
 }
 
 fn relationship(table: &Table, column: &Column, target: &Target, referenced: &str) -> Value {
-    let name = format!("{}_{}_{}", target.table, table.logical, column.logical);
+    let generated = || format!("{}_{}_{}", target.table, table.logical, column.logical);
+    let name = target.relationship.clone().unwrap_or_else(generated);
     json!({
         "MetadataId": guid::text(guid::named(&format!("relationship:{name}"))),
         "SchemaName": name, "RelationshipType": "OneToManyRelationship", "IsCustomRelationship": column.custom,

@@ -422,5 +422,5 @@ fn customer(name: &str) -> Column {
 }
 
 fn target(table: &str, navigation: &str) -> Target {
-    Target { table: table.to_owned(), navigation: navigation.to_owned() }
+    Target { table: table.to_owned(), navigation: navigation.to_owned(), relationship: None }
 }

@@ -384,3 +384,46 @@ fn constant(word: &str) -> Option<Literal> {
     let numeric = word.bytes().all(|byte| byte.is_ascii_digit() || b".-+eE".contains(&byte));
     word.parse::<f64>().ok().filter(|_| numeric).map(Literal::Number)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn and_binds_closer_than_or() {
+        let parsed = parse("a eq 1 or b eq 2 and not c eq 3", &[]).unwrap();
+        let Expression::Or(_, right) = parsed else { panic!("or is outermost") };
+        assert!(matches!(*right, Expression::And(_, inner) if matches!(*inner, Expression::Not(_))));
+    }
+
+    #[test]
+    fn nesting_is_bounded() {
+        let deep = format!("{}a eq 1{}", "(".repeat(5000), ")".repeat(5000));
+        assert!(parse(&deep, &[]).is_err());
+    }
+
+    #[test]
+    fn an_alias_stands_for_its_literal() {
+        let aliases = [("@v".to_owned(), "'it''s'".to_owned())];
+        let wanted = Expression::Compare("a".to_owned(), Operator::Equal, Literal::Text("it's".to_owned()));
+        assert_eq!(parse("a eq @v", &aliases).unwrap(), wanted);
+        assert!(parse("a eq @w", &aliases).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_the_parser_panic(text in "[a-z()',@\\[\\]\"=. 0-9é]{0,60}", any in ".{0,40}") {
+            _ = parse(&text, &[("@p".to_owned(), any.clone())]);
+            _ = parse(&any, &[]);
+        }
+
+        #[test]
+        fn any_text_survives_quoting(text in ".{0,40}") {
+            let filter = format!("a eq '{}'", text.replace('\'', "''"));
+            let wanted = Expression::Compare("a".to_owned(), Operator::Equal, Literal::Text(text));
+            prop_assert_eq!(parse(&filter, &[]).unwrap(), wanted);
+        }
+    }
+}

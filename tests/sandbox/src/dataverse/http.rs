@@ -12,6 +12,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
 
+use super::counters::Counters;
 use super::engine::read_lock;
 use super::error::ApiError;
 use super::operation::{self, Session};
@@ -141,7 +142,7 @@ fn run<'a>(
         }
     };
     let reply = result.unwrap_or_else(|error| {
-        count_refusal(shared, &error);
+        refused(&shared.engine.counters, &error);
         Reply::error(&error, headers.prefer.annotations.errors)
     });
     let claim = Claim { shared, rows: std::mem::take(&mut session.claimed) };
@@ -153,12 +154,7 @@ fn versions(headers: &HeaderMap) -> [Option<&str>; 2] {
 }
 
 /// Counts an operation that one row's values made fail.
-pub(crate) fn count_refusal(shared: &Shared, error: &ApiError) {
-    refused(&shared.engine.counters, error);
-}
-
-/// As [`count_refusal`], for a part of a batch.
-pub(crate) fn refused(counters: &super::counters::Counters, error: &ApiError) {
+pub(crate) fn refused(counters: &Counters, error: &ApiError) {
     let of_a_row = [
         "0x80044331",
         "0x8004431A",

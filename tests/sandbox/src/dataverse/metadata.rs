@@ -9,6 +9,7 @@ use super::error::{ApiError, Outcome};
 use super::filter::{self, Expression, Literal, Operator, TextTest};
 use super::guid;
 use super::operation::Call;
+use super::provision;
 use super::query::Options;
 use super::reply::{Operation, Reply};
 use super::resource::{self, Segment};
@@ -20,13 +21,16 @@ struct Expand {
     select: Option<Vec<String>>,
 }
 
-/// Runs a read of definitions; changes of definitions are left out.
+/// Runs an operation on definitions: reads here, additions in [`super::provision`]; changes and deletions are left out.
 pub(crate) fn execute(
     call: &mut Call<'_, '_>,
     operation: &Operation<'_>,
     segments: &[Segment],
 ) -> Outcome<Reply> {
     let [first, rest @ ..] = segments else { return Err(call.route(operation)) };
+    if operation.method == "POST" {
+        return add(call, operation, first, rest);
+    }
     if first.name != "EntityDefinitions" || operation.method != "GET" {
         return Err(ApiError::left_out("a change of definitions"));
     }
@@ -38,7 +42,7 @@ pub(crate) fn execute(
     };
     let table = view.table(key)?;
     match rest {
-        [] => view.one(definitions::table(&table), "EntityDefinitions", "EntityMetadata", Some(&table)),
+        [] => view.one(&definitions::table(&table), "EntityDefinitions", "EntityMetadata", Some(&table)),
         [part] if part.name == "Attributes" => view.attributes(&table, part, None),
         [part, cast] if part.name == "Attributes" => view.attributes(&table, part, Some(cast)),
         [part] if part.name == "Keys" => view.keys(&table, part),
@@ -51,6 +55,28 @@ pub(crate) fn execute(
             view.many(all, "OneToManyRelationships", "OneToManyRelationshipMetadata", None)
         }
         _ => Err(call.route(operation)),
+    }
+}
+
+fn add(
+    call: &mut Call<'_, '_>,
+    operation: &Operation<'_>,
+    first: &Segment,
+    rest: &[Segment],
+) -> Outcome<Reply> {
+    match (first.name.as_str(), first.key.as_deref(), rest) {
+        ("EntityDefinitions", None, []) => provision::table(call, operation),
+        ("RelationshipDefinitions", None, []) => provision::relationship(call, operation),
+        ("EntityDefinitions", Some(key), [part]) if part.key.is_none() => {
+            let options = Options::default();
+            let table = View { call, options: &options, strong: true }.table(key)?;
+            match part.name.as_str() {
+                "Attributes" => provision::attribute(call, operation, &table),
+                "Keys" => provision::key(call, operation, &table),
+                _ => Err(call.route(operation)),
+            }
+        }
+        _ => Err(ApiError::left_out("this kind of definition")),
     }
 }
 
@@ -111,7 +137,7 @@ impl View<'_, '_, '_> {
         };
         all.retain(|value| value.get(member).and_then(Value::as_str) == Some(&wanted));
         let found = all.pop().ok_or_else(|| missing(key))?;
-        self.one(found, &context, kind, None)
+        self.one(&found, &context, kind, None)
     }
 
     fn keys(&self, table: &Table, part: &Segment) -> Outcome<Reply> {
@@ -125,12 +151,12 @@ impl View<'_, '_, '_> {
         };
         all.retain(|value| value.get(member).and_then(Value::as_str) == Some(&wanted));
         let found = all.pop().ok_or_else(|| missing(key))?;
-        self.one(found, &context, "EntityKeyMetadata", None)
+        self.one(&found, &context, "EntityKeyMetadata", None)
     }
 
-    fn one(&self, value: Value, context: &str, kind: &str, table: Option<&Table>) -> Outcome<Reply> {
+    fn one(&self, value: &Value, context: &str, kind: &str, table: Option<&Table>) -> Outcome<Reply> {
         let select = self.select();
-        let mut shown = self.shape(&value, kind, select.as_deref(), table)?;
+        let mut shown = self.shape(value, kind, select.as_deref(), table)?;
         let names = select.map(|names| format!("({})", names.join(","))).unwrap_or_default();
         let address = format!("{}/$metadata#{context}{names}/$entity", self.call.base());
         shown.insert("@odata.context".to_owned(), Value::from(address));

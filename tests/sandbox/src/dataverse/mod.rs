@@ -3,8 +3,13 @@
 //! What it serves, below `/api/data/v9.2/`: `WhoAmI`, `RetrieveCurrentOrganization`, users, roles and privileges;
 //! definitions of tables, columns, keys and relationships; rows of lead, contact, account, campaign and the tables
 //! around them; `CreateMultiple`, `UpdateMultiple`, `UpsertMultiple`; `$batch` with changesets. It counts what clients
-//! do and plays faults. What it leaves out (deep insert, `$expand` and `$apply` on rows, FetchXML, change tracking,
+//! do and plays faults. Definitions can be added, not changed. What it leaves out (deep insert, `$expand` and `$apply` on rows, FetchXML, change tracking,
 //! duplicate detection, lead qualification, merge) answers 501 in the service's error shape.
+//!
+//! Where the documentation is silent it takes the stricter reading: `OData-Version` and `OData-MaxVersion` are demanded
+//! of `$batch` only, a JSON body must say that it is one (415), a column that cannot be written is refused (400) rather
+//! than ignored, a key twice in `UpsertMultiple` is the duplicate-key error, and an address inside a batch is absolute
+//! or begins at the root.
 //!
 //! It must never read a clock, a file or the network by itself, never shape its answers to one client's code, and
 //! never write a token or a row's values to a log.
@@ -30,6 +35,7 @@ mod operation;
 mod options;
 mod payload;
 mod predicate;
+mod provision;
 mod query;
 mod reply;
 mod resource;
@@ -106,8 +112,9 @@ impl Dataverse {
     /// Names the origin (scheme, host and port) under which it is reached: it stands in `OData-EntityId` and
     /// `@odata.context`, and a token for another resource is refused.
     pub fn set_origin(&self, origin: String) {
-        let trimmed = origin.trim_end_matches('/').to_owned();
-        *write_lock(&self.shared.engine.origin) = trimmed;
+        let mut origin = origin;
+        origin.truncate(origin.trim_end_matches('/').len());
+        *write_lock(&self.shared.engine.origin) = origin;
     }
 
     /// The faults in force.

@@ -248,3 +248,28 @@ fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
 fn is_blank(rest: &[u8]) -> bool {
     rest.len().is_multiple_of(2) && rest.chunks(2).all(|pair| pair == CRLF)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_boundary_may_be_quoted_and_may_begin_another() {
+        assert_eq!(boundary("multipart/mixed; boundary=\"b\""), Some("b"));
+        assert_eq!(boundary("Multipart/Mixed;boundary=b"), Some("b"));
+        assert_eq!(boundary("application/json"), None);
+        assert_eq!(boundary("multipart/mixed"), None);
+        let body = b"--b\r\nA: 1\r\n\r\nx\r\n--bb\r\n--b--\r\n";
+        let (parts, tail) = split(body, "b").unwrap();
+        assert_eq!((parts, tail), (vec![&b"A: 1\r\n\r\nx\r\n--bb"[..]], &b"\r\n"[..]));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_the_reader_panic(body in "(--b|--c|\r\n|\n|GET / HTTP/1.1|Content-Type: application/http|:|x){0,30}") {
+            _ = parse(body.as_bytes(), "b");
+        }
+    }
+}

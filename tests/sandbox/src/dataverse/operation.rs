@@ -72,8 +72,13 @@ pub(crate) fn execute(
         ("RetrieveCurrentOrganization", []) if get => organization(&call, operation, first.key.as_deref()),
         ("WhoAmI" | "RetrieveCurrentOrganization", _) => Err(call.route(operation)),
         ("EntityDefinitions" | "RelationshipDefinitions" | "GlobalOptionSetDefinitions", _) => {
+            if held.is_some() {
+                return Err(ApiError::left_out("a definition in a changeset"));
+            }
             metadata::execute(&mut call, operation, &segments)
         }
+        // Definitions are in force as soon as they are made; publishing them again changes nothing.
+        ("PublishAllXml" | "PublishXml", []) if operation.method == "POST" => Ok(Reply::empty(204)),
         ("" | "$metadata", []) => Err(ApiError::left_out("the service document")),
         ("$batch", _) => Err(ApiError::new(400, "0x80048d19", "A batch cannot hold another batch.")),
         (set, _) => {
@@ -120,7 +125,12 @@ impl<'e> Call<'_, 'e> {
 
     /// Whether the data API knows the table already.
     fn sees(&self, table: &Table, operation: &Operation<'_>) -> bool {
-        operation.headers.strong || table.visible_ms <= self.session.now_ms
+        table.visible_ms <= self.seen_ms(operation)
+    }
+
+    /// Definitions made up to this time are known: `Consistency: Strong` reads past the metadata cache.
+    pub(crate) fn seen_ms(&self, operation: &Operation<'_>) -> u64 {
+        if operation.headers.strong { u64::MAX } else { self.session.now_ms }
     }
 
     /// What a body is read with.
@@ -137,7 +147,7 @@ impl<'e> Call<'_, 'e> {
             faults: &self.faults,
             origin: &self.session.origin,
             references: operation.references,
-            now_ms: self.session.now_ms,
+            now_ms: self.seen_ms(operation),
             creates,
             typed,
         }

@@ -128,6 +128,20 @@ fn connector_user() -> ApplicationUser {
     }
 }
 
+impl ApplicationUser {
+    /// The same user with the rights of a customiser: it may add tables, columns, relationships and keys, and holds
+    /// every privilege on the tables so added.
+    #[must_use]
+    pub fn customiser(mut self) -> Self {
+        self.roles.push("System Customizer".to_owned());
+        let verbs = ["prvCreateEntity", "prvWriteEntity", "prvCreateAttribute", "prvCreateRelationship"];
+        self.privileges.extend(verbs.map(str::to_owned));
+        let rows = ["prvCreatePublisher", "prvCreateSolution", "prvAppendSolution", "prvAppendToPublisher"];
+        self.privileges.extend(rows.map(str::to_owned));
+        self
+    }
+}
+
 fn roleless_user() -> ApplicationUser {
     ApplicationUser {
         application_id: ROLELESS_APPLICATION_ID.to_owned(),

@@ -155,13 +155,14 @@ impl Query<'_> {
             self.row(&mut out, *id, select.as_deref(), None);
         }
         out.push(']');
-        if more && !(top.is_some() && self.page_rows.is_none()) {
-            if let Some(last) = ids.last() {
-                let number = token.as_ref().map_or(1, |token| token.page) + 1;
-                let link = self.next_link(&order, *last, number);
-                out.push_str(",\"@odata.nextLink\":");
-                push_text(&mut out, &link);
-            }
+        if more
+            && !(top.is_some() && self.page_rows.is_none())
+            && let Some(last) = ids.last()
+        {
+            let number = token.as_ref().map_or(1, |token| token.page) + 1;
+            let link = self.next_link(&order, *last, number);
+            out.push_str(",\"@odata.nextLink\":");
+            push_text(&mut out, &link);
         }
         out.push('}');
         Ok(out)

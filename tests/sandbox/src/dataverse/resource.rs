@@ -99,8 +99,15 @@ impl Key {
 /// A quoted literal's text, with doubled quotes undone.
 pub(crate) fn unquote(literal: &str) -> Option<String> {
     let inner = literal.strip_prefix('\'')?.strip_suffix('\'')?;
-    let undone = inner.replace("''", "\u{0}");
-    (!undone.contains('\'')).then(|| undone.replace('\u{0}', "'"))
+    let mut text = String::with_capacity(inner.len());
+    let mut signs = inner.chars();
+    while let Some(sign) = signs.next() {
+        if sign == '\'' && signs.next() != Some('\'') {
+            return None;
+        }
+        text.push(sign);
+    }
+    Some(text)
 }
 
 /// The vendor's answer to a key that it cannot read.

@@ -86,12 +86,20 @@ impl<'a> Rights<'a> {
         if self.mask(table) & bit != 0 { Ok(()) } else { Err(self.refusal(verb, table)) }
     }
 
+    /// Whether the caller may change definitions.
+    pub(crate) fn customises(&self) -> bool {
+        self.holds("prvCreateEntity")
+    }
+
     fn mask(&self, table: &Table) -> u8 {
         if let Some((_, mask)) = self.masks.borrow().iter().find(|(number, _)| *number == table.number) {
             return *mask;
         }
         let mask = VERBS.iter().fold(0, |mask, (verb, name)| {
-            let held = self.holds(&format!("prv{name}{}", table.privilege));
+            // A customiser's role is given everything on new tables.
+            let privilege = format!("prv{name}{}", table.privilege);
+            let given = table.custom && self.customises() && !self.is_missing(&privilege);
+            let held = given || self.holds(&privilege);
             mask | (u8::from(held) << (*verb as u8))
         });
         self.masks.borrow_mut().push((table.number, mask));

@@ -92,7 +92,7 @@ fn query<'a>(
         raw_options: operation.raw_options,
         page_rows: operation.headers.prefer.page_rows,
         annotations: operation.headers.prefer.annotations,
-        now_ms: call.session.now_ms,
+        now_ms: call.seen_ms(operation),
         within,
     }
 }
@@ -174,11 +174,11 @@ fn update(
     let body = call.body(operation, &table.set)?;
     let creates = condition.matches.is_none();
     let payload = call.context(table, operation, creates, false).read(&body)?;
-    if let (Some(id), Target::Id(addressed)) = (payload.id, target) {
-        if id != *addressed {
-            let text = "The primary key in the body differs from the one in the address.";
-            return Err(ApiError::new(400, "0x80040203", text));
-        }
+    if let (Some(id), Target::Id(addressed)) = (payload.id, target)
+        && id != *addressed
+    {
+        let text = "The primary key in the body differs from the one in the address.";
+        return Err(ApiError::new(400, "0x80040203", text));
     }
     write(call, operation, table, target, &payload, (Mode::Upsert, condition), held)
 }
@@ -195,7 +195,7 @@ fn write(
     let options = Options::parse(operation.raw_options)?;
     options.allow(&["$select"])?;
     if operation.headers.prefer.representation {
-        options.select(table, call.session.now_ms)?;
+        options.select(table, call.seen_ms(operation))?;
     }
     if let Target::Id(id) = target {
         call.claim(&[(table.number, *id)]);
@@ -204,7 +204,7 @@ fn write(
     call.spend(1);
     let representation = operation.headers.prefer.representation;
     let anchors = &call.session.engine.anchors;
-    let (base, now_ms) = (call.session.base.clone(), call.session.now_ms);
+    let (base, now_ms) = (call.session.base.clone(), call.seen_ms(operation));
     let schema = std::sync::Arc::clone(&call.schema);
     let (written, shown) = call.transact(held, |writer, transaction| {
         let written = writer.write(transaction, table, target, payload, mode, condition)?;

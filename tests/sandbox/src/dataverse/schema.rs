@@ -78,6 +78,8 @@ pub(crate) struct Choice {
 pub(crate) struct Target {
     pub(crate) table: String,
     pub(crate) navigation: String,
+    /// Schema name of the relationship, when a client named it.
+    pub(crate) relationship: Option<String>,
 }
 
 /// Where a column's value comes from.

@@ -220,6 +220,7 @@ fn email_hash(folded: &[u8]) -> u64 {
     let mut hasher = FastHasher::default();
     let mut lower = [0_u8; 64];
     for chunk in folded.chunks(lower.len()) {
+        // A chunk is at most as long as the buffer.
         let target = &mut lower[..chunk.len()];
         target.copy_from_slice(chunk);
         target.make_ascii_lowercase();

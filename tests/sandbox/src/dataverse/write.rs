@@ -1,6 +1,7 @@
 //! Creating, updating and deleting one row inside a transaction: preconditions, privileges, lookups, status rules,
 //! alternate keys. The same path serves single rows, changesets and bulk messages.
 
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::cells;
@@ -174,9 +175,14 @@ impl Writer<'_> {
     }
 
     /// The cells to be written, with every lookup checked.
-    fn bound(&self, transaction: &Transaction<'_>, table: &Table, payload: &Payload) -> Outcome<Vec<u8>> {
+    fn bound<'p>(
+        &self,
+        transaction: &Transaction<'_>,
+        table: &Table,
+        payload: &'p Payload,
+    ) -> Outcome<Cow<'p, [u8]>> {
         if payload.binds.is_empty() {
-            return Ok(payload.cells.clone());
+            return Ok(Cow::Borrowed(&payload.cells));
         }
         let mut late: Vec<(u16, [u8; 18])> = Vec::new();
         for bind in &payload.binds {
@@ -194,10 +200,13 @@ impl Writer<'_> {
                 self.rights.need(Verb::AppendTo, target)?;
             }
         }
+        if late.is_empty() {
+            return Ok(Cow::Borrowed(&payload.cells));
+        }
         late.sort_by_key(|cell| cell.0);
         let mut extra = Vec::new();
         late.iter().for_each(|(column, bytes)| cells::push(&mut extra, *column, bytes));
-        Ok(cells::merge(&payload.cells, &extra))
+        Ok(Cow::Owned(cells::merge(&payload.cells, &extra)))
     }
 
     fn bind_target(&self, transaction: &Transaction<'_>, target: &Table, bind: &Bind) -> Outcome<u128> {
@@ -248,8 +257,8 @@ impl Writer<'_> {
     ) -> Outcome<()> {
         let Some(old) = transaction.store().get(table.number, id) else { return Ok(()) };
         let stripped = match target {
-            Target::Alternate(_, parts) => without(bound, parts),
-            _ => bound.to_vec(),
+            Target::Alternate(_, parts) => Cow::Owned(without(bound, parts)),
+            _ => Cow::Borrowed(bound),
         };
         let merged = cells::merge(&old.cells, &stripped);
         let merged = settle_status(table, &stripped, merged)?;
@@ -289,10 +298,10 @@ pub(crate) fn find_target(schema: &Schema, table: &Table, key: &Key, now_ms: u64
         Key::Id(id) => return Ok(Target::Id(*id)),
         Key::Named(pairs) => pairs,
     };
-    if let [(name, literal)] = pairs.as_slice() {
-        if *name == table.primary_id {
-            return guid::parse(literal).map(Target::Id).ok_or_else(resource::bad_syntax);
-        }
+    if let [(name, literal)] = pairs.as_slice()
+        && *name == table.primary_id
+    {
+        return guid::parse(literal).map(Target::Id).ok_or_else(resource::bad_syntax);
     }
     let refused = || ApiError::invalid_key(&table.logical);
     let mut given = Vec::with_capacity(pairs.len());

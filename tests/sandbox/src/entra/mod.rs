@@ -85,7 +85,9 @@ impl Entra {
     fn client(&self, form: &FormBody, headers: &HeaderMap) -> Result<String, Refusal> {
         let (basic_id, basic_secret) = basic(headers).unzip();
         let id = form.get("client_id").map(str::to_owned).or(basic_id).ok_or_else(|| missing("client_id"))?;
-        if !id.eq_ignore_ascii_case(&self.credentials.entra_client_id) {
+        let others = &self.credentials.entra_other_client_ids;
+        let known = [&self.credentials.entra_client_id].into_iter().chain(others);
+        if !known.into_iter().any(|known| known.eq_ignore_ascii_case(&id)) {
             let text = "Application with the given identifier was not found in the directory";
             return Err(Refusal(400, "unauthorized_client", 700_016, text.into()));
         }
@@ -215,9 +217,109 @@ fn reply(status: u16, body: &Value) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::ManualClock;
+    use crate::faults::{EntraFaults, Faults};
+
+    const ORIGIN: &str = "http://127.0.0.1:4013";
+    const NOW_MS: u64 = 1_785_542_400_000;
+
+    fn entra() -> (Arc<Entra>, ManualClock) {
+        let (clock, handle) = Clock::manual(NOW_MS);
+        let entra = Entra::new(&Credentials::default(), 1, clock, FaultsCell::default());
+        entra.set_resources(vec![ORIGIN.to_owned(), "http://localhost:4013".to_owned()]);
+        (Arc::new(entra), handle)
+    }
+
+    fn ask(entra: &Entra, form: &str) -> Result<Value, (u16, &'static str, u32)> {
+        let headers = HeaderMap::from_iter([(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/x-www-form-urlencoded"),
+        )]);
+        let tenant = Credentials::default().entra_tenant;
+        entra.token(&tenant, &headers, form.as_bytes()).map_err(|refusal| (refusal.0, refusal.1, refusal.2))
+    }
+
+    fn form(client: &str, secret: &str, scope: &str) -> String {
+        format!("grant_type=client_credentials&client_id={client}&client_secret={secret}&scope={scope}")
+    }
+
+    const CLIENT: &str = "00000000-0000-4000-8000-00000000c001";
+    const SCOPE: &str = "http%3A%2F%2F127.0.0.1%3A4013%2F.default";
 
     #[test]
     fn timestamps_are_utc() {
-        assert_eq!(timestamp(1_785_542_400_000 + 3_723_456), "2026-08-01 01:02:03Z");
+        assert_eq!(timestamp(NOW_MS + 3_723_456), "2026-08-01 01:02:03Z");
+    }
+
+    #[test]
+    fn a_token_names_its_client_and_resource_until_it_ends() {
+        let (entra, clock) = entra();
+        let reply = ask(&entra, &form(CLIENT, "sandbox-secret", SCOPE)).unwrap();
+        assert_eq!((&reply["token_type"], &reply["expires_in"]), (&json!("Bearer"), &json!(3_599)));
+        let token = reply["access_token"].as_str().unwrap();
+        let verify = entra.verify();
+        let caller = verify(token).unwrap();
+        assert_eq!((caller.application_id.as_str(), caller.resource.as_str()), (CLIENT, ORIGIN));
+        clock.advance(3_599_000 - 1);
+        assert!(verify(token).is_some());
+        clock.advance(1);
+        assert!(verify(token).is_none() && verify("other").is_none());
+        let again = ask(&entra, &form(CLIENT, "sandbox-secret", SCOPE)).unwrap();
+        assert_ne!(again["access_token"], reply["access_token"]);
+    }
+
+    #[test]
+    fn another_spelling_of_the_origin_names_the_same_resource() {
+        let (entra, _) = entra();
+        for scope in
+            ["http%3A%2F%2Flocalhost%3A4013%2F.default", "http%3A%2F%2F127.0.0.1%3A4013%2F%2F.default"]
+        {
+            let reply = ask(&entra, &form(CLIENT, "sandbox-secret", scope)).unwrap();
+            assert_eq!(entra.verify()(reply["access_token"].as_str().unwrap()).unwrap().resource, ORIGIN);
+        }
+    }
+
+    #[test]
+    fn each_mistake_has_its_own_answer() {
+        let (entra, _) = entra();
+        let rows = [
+            (String::new(), (400, "invalid_request", 900_144)),
+            (form("", "sandbox-secret", SCOPE), (400, "invalid_request", 900_144)),
+            (form(CLIENT, "sandbox-secret", ""), (400, "invalid_request", 900_144)),
+            (form("00000000-0000-4000-8000-00000000ffff", "s", SCOPE), (400, "unauthorized_client", 700_016)),
+            (form(CLIENT, "wrong", SCOPE), (401, "invalid_client", 7_000_215)),
+            (form(CLIENT, "", SCOPE), (401, "invalid_client", 7_000_218)),
+            (form(CLIENT, "sandbox-secret", "http%3A%2F%2F127.0.0.1%3A4013"), (400, "invalid_scope", 70_011)),
+            (
+                form(CLIENT, "sandbox-secret", "https%3A%2F%2Fother.example.test%2F.default"),
+                (400, "invalid_resource", 500_011),
+            ),
+            (
+                format!("grant_type=password&client_id={CLIENT}&client_secret=sandbox-secret&scope={SCOPE}"),
+                (400, "unsupported_grant_type", 70_003),
+            ),
+        ];
+        for (form, refusal) in rows {
+            assert_eq!(ask(&entra, &form).unwrap_err(), refusal, "{form}");
+        }
+        let expired = Faults {
+            entra: EntraFaults { secret_expired: true, ..EntraFaults::default() },
+            ..Faults::default()
+        };
+        entra.faults.set(expired);
+        let refusal = ask(&entra, &form(CLIENT, "sandbox-secret", SCOPE)).unwrap_err();
+        assert_eq!(refusal, (401, "invalid_client", 7_000_222));
+    }
+
+    #[test]
+    fn error_bodies_have_the_documented_members() {
+        let (entra, _) = entra();
+        let body = entra.error_body(&missing("scope"));
+        assert_eq!((&body["error"], &body["error_codes"]), (&json!("invalid_request"), &json!([900_144])));
+        let text = body["error_description"].as_str().unwrap();
+        assert!(
+            text.starts_with("AADSTS900144: ") && text.contains("'scope'") && text.contains("\r\nTrace ID: ")
+        );
+        assert_eq!(body["timestamp"], "2026-08-01 00:00:00Z");
     }
 }

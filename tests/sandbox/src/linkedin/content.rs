@@ -326,7 +326,7 @@ fn version(population: &Population, account: u64, local: u64, index: u64) -> u64
 fn free_text(hash: u64) -> String {
     match hash % 6 {
         0 => TEXT_PATTERN.chars().cycle().take(TEXT_CHARS_MAX).collect(),
-        1 => format!("1. Pumpe\n2. \"Ventil\"\t\u{1}\r\n<b>{}</b>", hash >> 48),
+        1 => format!("1. Pumpe\n2. \"Ventil\"\t\r\n<b>{}</b>", hash >> 48),
         _ => format!("Line {} \u{1D7DB} – 5 µm", hash >> 50),
     }
 }

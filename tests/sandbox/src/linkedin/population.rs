@@ -215,6 +215,7 @@ pub(crate) fn push_padded(out: &mut Vec<u8>, mut value: u64, width: usize) {
         out.push(b'0' + (value % 10) as u8);
         value /= 10;
     }
+    // Nothing was taken away, so `start` is still within.
     out[start..].reverse();
 }
 

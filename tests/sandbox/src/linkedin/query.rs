@@ -195,6 +195,7 @@ fn decode(raw: &str) -> Result<String, QueryError> {
         if !hex(at + 1) || !hex(at + 2) {
             return Err(QueryError::Encoding);
         }
+        // A match starts on a character's boundary.
         if raw[at..].starts_with("%25") && hex(at + 3) && hex(at + 4) {
             return Err(QueryError::EncodedTwice);
         }

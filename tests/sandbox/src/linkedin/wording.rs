@@ -20,6 +20,8 @@ impl Locale {
         Self((number % LOCALES.len() as u64) as usize)
     }
 
+    // A locale is made only by `nth` and `EN`, so it is below the length of every table here.
+
     /// `<language>_<COUNTRY>`.
     pub(crate) fn key(self) -> &'static str {
         LOCALES[self.0].0
@@ -33,7 +35,6 @@ impl Locale {
         LOCALES[self.0].2
     }
 
-    // A locale is made only by `nth` and `EN`, so it is below the length of every table.
     fn of(self, words: &Words) -> &'static str {
         words[self.0]
     }

@@ -1,0 +1,11 @@
+//! The services over HTTP, as a client meets them: on ephemeral ports, with a clock that stands still.
+#![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
+
+mod client;
+mod control;
+mod directory;
+mod linkedin_faults;
+mod oauth;
+mod responses;
+mod strictness;
+mod transport;
