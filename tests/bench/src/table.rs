@@ -78,7 +78,7 @@ impl Table {
     /// For people.
     pub(crate) fn text(&self) -> String {
         let mut grid = Grid::new();
-        grid.load_preset(presets::ASCII_MARKDOWN).set_content_arrangement(ContentArrangement::Dynamic);
+        grid.load_style(presets::ASCII_MARKDOWN).set_content_arrangement(ContentArrangement::Dynamic);
         grid.set_width(WIDTH).set_header(["measured", "aim", "median", "lowest", "highest"]);
         for Line { what, unit, aim, median, samples } in &self.0 {
             let aim = match aim {

@@ -26,11 +26,11 @@ struct Row {
 
 /// Writes the leads that are not there yet.
 pub(super) async fn batch(dataverse: &Service, mut leads: Vec<Lead>) -> Result<(), BenchError> {
-    let queries = leads.chunks(IDS_PER_QUERY).map(|leads| existing(dataverse, leads));
+    let queries: Vec<_> = leads.chunks(IDS_PER_QUERY).map(|leads| existing(dataverse, leads)).collect();
     let found: Vec<HashSet<Uuid>> =
         stream::iter(queries).buffer_unordered(REQUESTS_IN_FLIGHT).try_collect().await?;
     leads.retain(|lead| !found.iter().any(|found| found.contains(&lead.id)));
-    let writes = leads.chunks(ROWS_PER_REQUEST).map(|leads| upsert(dataverse, leads));
+    let writes: Vec<_> = leads.chunks(ROWS_PER_REQUEST).map(|leads| upsert(dataverse, leads)).collect();
     stream::iter(writes).buffer_unordered(REQUESTS_IN_FLIGHT).try_collect().await
 }
 
