@@ -7,7 +7,7 @@ if ! cargo deny --version >/dev/null 2>&1; then
   echo "cargo-deny is missing; installing it (some minutes, once)"
   cargo install --locked --quiet cargo-deny
 fi
-cargo deny --offline --log-level error check licenses bans sources
+cargo deny --log-level error check licenses bans sources
 # The advisory database is a git repository; without a way to it the rest still counts.
 if ! cargo deny --log-level error check advisories 2>/tmp/advisories.$$; then
   if grep -qiE 'failed to fetch|failed to clone|unable to|could not connect|resolve host' /tmp/advisories.$$; then

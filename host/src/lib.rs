@@ -5,6 +5,7 @@
 
 pub mod assembly;
 pub mod capabilities;
+mod cause;
 pub mod cli;
 pub mod credentials;
 pub mod description;

@@ -1,5 +1,7 @@
 //! A component that misbehaves is stopped, with a sentence that says what it did, and nothing else suffers.
 
+#![expect(clippy::unwrap_used, reason = "a test whose own server does not start has failed")]
+
 use std::time::Duration;
 
 use axum::Router;
@@ -107,6 +109,31 @@ async fn the_death_of_one_instance_leaves_others_alone() {
     let good = open("ok", given()).await;
     misdeed("memory").await;
     assert!(read(&good).await.is_ok());
+}
+
+/// Accepts connections and never answers.
+async fn silent() -> Origin {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let origin = Origin::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+    tokio::spawn(async move {
+        let mut held = Vec::new();
+        while let Ok((connection, _)) = listener.accept().await {
+            held.push(connection);
+        }
+    });
+    origin
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_does_not_end_is_ended_at_its_deadline() {
+    let origin = silent().await;
+    let limits = Limits { call: Duration::from_millis(200), ..Limits::default() };
+    let given = Given { origins: vec![origin.clone()], limits, ..Given::default() };
+    let source = open(&format!("fetch|{origin}/"), given).await;
+    for _ in 0..2 {
+        let said = read(&source).await.unwrap_err().to_string();
+        assert!(said.contains("limits.call_timeout_ms"), "{said}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -99,7 +99,7 @@ impl Cursor {
 fn unreadable() -> Failure {
     Failure::Invalid {
         detail: Detail::new(
-            "the cursor was not written by this version of the connector: reset the checkpoint of this partition, \
+            "the cursor was not written by this version of the connector: start this partition over without a cursor, \
              which reads it again from `backfill_days` ago and writes nothing twice",
         ),
         path: String::new(),
@@ -141,7 +141,7 @@ mod tests {
         ] {
             let failure = Cursor::parse(text).unwrap_err();
             assert!(matches!(&failure, Failure::Invalid { path, .. } if path.is_empty()), "{text}");
-            assert!(failure.to_string().contains("reset the checkpoint"), "{text}");
+            assert!(failure.to_string().contains("start this partition over"), "{text}");
         }
         assert!(Cursor::parse(r#"{"v":1,"from":9,"sweep_end":10,"width_ms":1}"#).is_ok());
     }

@@ -126,10 +126,13 @@ impl<C: Capabilities> Source<C> {
         let count = self.learned.count(self.config.page_size);
         let (step, bound) = (slice::step(count), slice::page_bound(walk.records, count));
         let mut pages: Vec<Lines> = Vec::new();
+        // While movement is tolerated, pages are read one after the other: what arrives in between then only repeats
+        // responses on the next page, whereas pages that are served out of order leave gaps between them.
+        let at_once = if strict { self.config.requests_in_flight } else { 1 };
         let mut wave = wave(walk.expected, step);
         while pages.len() < bound {
             let first = pages.len();
-            let size = wave.clamp(1, self.config.requests_in_flight.min(bound - first));
+            let size = wave.clamp(1, at_once.min(bound - first));
             let offsets = (first..first + size).map(|index| walk.base + (index * step) as u64);
             let fetched = join_all(offsets.map(|offset| self.page(owner, walk, offset, count))).await;
             for page in fetched {

@@ -91,7 +91,7 @@ pub(super) fn resolve(
         let signing = credential.signing_secret.as_ref().map(|secret| reader.read(secret, "signing secret"));
         match (kind, signing.transpose()) {
             (Ok(kind), Ok(signing_secret)) => {
-                definitions.push((name.clone(), Definition { kind, signing_secret }))
+                definitions.push((name.clone(), Definition { kind, signing_secret }));
             }
             (kind, signing) => missing.extend(kind.err().into_iter().chain(signing.err())),
         }

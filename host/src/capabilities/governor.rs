@@ -11,11 +11,14 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::origin::Origin;
 
+/// An origin, and the credential that is attached there.
+type Key = (Origin, Option<String>);
+
 /// One governor for each origin and credential.
 #[derive(Debug)]
 pub struct Governors {
     at_once: usize,
-    each: Mutex<HashMap<(Origin, Option<String>), Arc<Governor>>>,
+    each: Mutex<HashMap<Key, Arc<Governor>>>,
 }
 
 impl Governors {

@@ -113,6 +113,10 @@ impl Default for Bounds {
     }
 }
 
+/// Statuses that say nothing about the request itself. A 500 is not among them: vendors answer it to requests that
+/// will fail every time, and only the component can tell.
+const REPEATED: [u16; 4] = [429, 502, 503, 504];
+
 /// Longest single wait that is not asked for by the vendor.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
@@ -123,8 +127,10 @@ pub struct Tally {
     pub sent: AtomicU64,
     /// Attempts that repeated another.
     pub repeated: AtomicU64,
-    /// Requests refused by the egress policy.
+    /// Requests that the manifest does not allow: origin, credential or address.
     pub denied: AtomicU64,
+    /// Requests that are not what may go on the wire.
+    pub malformed: AtomicU64,
     /// Answers 429 and 503.
     pub throttled: AtomicU64,
 }
@@ -174,16 +180,23 @@ impl Http {
         let names = request.headers.iter().map(|(name, _)| name.as_str());
         let judged = egress.judge(&request.url, names, request.credential.as_deref());
         let (url, origin) = judged.map_err(|denied| self.refuse(&denied))?;
-        let attempt = Attempt::prepare(&self.client, &request, url, origin.clone(), &self.bounds)?;
+        let attempt = Attempt::prepare(&self.client, &request, url, origin.clone(), &self.bounds)
+            .inspect_err(|_| count(&self.tally.malformed))?;
         Exchange { http: self, attempt, request: &request, origin, renewed: false }.run().await
     }
 
     fn refuse(&self, denied: &Denied) -> HttpError {
-        count(&self.tally.denied);
-        tracing::warn!(reason = %denied, "request refused");
+        // The component is told, and with it the person; the tally tells of those that a component keeps to itself.
+        tracing::info!(reason = %denied, "request refused");
         match denied {
-            Denied::Header(_) | Denied::Unencoded => HttpError::Malformed(denied.to_string()),
-            _ => HttpError::Denied(denied.to_string()),
+            Denied::Header(_) | Denied::Unencoded => {
+                count(&self.tally.malformed);
+                HttpError::Malformed(denied.to_string())
+            }
+            _ => {
+                count(&self.tally.denied);
+                HttpError::Denied(denied.to_string())
+            }
         }
     }
 }
@@ -231,14 +244,16 @@ impl Exchange<'_> {
         // Ends: every turn renews (once), takes one of the bounded waits, or answers.
         loop {
             match self.once(deadline).await? {
-                Next::Answer(outcome) => return outcome,
+                Next::Answer(outcome) => {
+                    self.spare_others(&outcome, deadline);
+                    return outcome;
+                }
                 Next::Renew(stale) => self.renew(&stale),
                 Next::Repeat { outcome, asked } => {
                     let Some(own) = waits.next() else { return outcome };
-                    let until = Instant::now() + asked.unwrap_or(own);
-                    if until >= deadline {
-                        return outcome;
-                    }
+                    // A wait beyond the end of time is a wait beyond the deadline.
+                    let until = Instant::now().checked_add(asked.unwrap_or(own));
+                    let Some(until) = until.filter(|until| *until < deadline) else { return outcome };
                     self.hold_back(&outcome, asked, until);
                     sleep(until - Instant::now()).await;
                     count(&self.http.tally.repeated);
@@ -252,6 +267,18 @@ impl Exchange<'_> {
         let throttled = matches!(outcome, Ok(response) if response.status == 429);
         if throttled || asked.is_some() {
             self.http.governors.of(&self.origin, self.request.credential.as_deref()).pause_until(until);
+        }
+    }
+
+    /// A throttled answer that is handed over holds back the others too, where the vendor's pause is one that a request
+    /// may wait out.
+    fn spare_others(&self, outcome: &Result<Response, HttpError>, deadline: Instant) {
+        let Ok(response) = outcome else { return };
+        let Some(asked) = wait_asked_for(response).filter(|_| matches!(response.status, 429 | 503)) else {
+            return;
+        };
+        if let Some(until) = Instant::now().checked_add(asked).filter(|until| *until < deadline) {
+            self.hold_back(outcome, Some(asked), until);
         }
     }
 
@@ -289,7 +316,7 @@ impl Exchange<'_> {
                     Some(bearer) if status == 401 && !self.renewed && bearer.is_renewable() => {
                         Next::Renew(bearer)
                     }
-                    _ if self.request.repeatable && matches!(status, 429 | 500 | 502 | 503 | 504) => {
+                    _ if self.request.repeatable && REPEATED.contains(&status) => {
                         let asked = wait_asked_for(response);
                         Next::Repeat { outcome, asked }
                     }
@@ -299,7 +326,12 @@ impl Exchange<'_> {
             Err(HttpError::Unreachable { .. } | HttpError::TimedOut(_)) if self.request.repeatable => {
                 Next::Repeat { outcome, asked: None }
             }
-            Err(_) => Next::Answer(outcome),
+            Err(error) => {
+                if matches!(error, HttpError::Denied(_)) {
+                    count(&self.http.tally.denied);
+                }
+                Next::Answer(outcome)
+            }
         }
     }
 

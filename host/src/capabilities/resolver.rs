@@ -32,7 +32,11 @@ impl Resolver {
 }
 
 /// Keeps the addresses that may be dialled; if none may, says which was the first that may not.
-fn allowed(policy: &AddressPolicy, host: &str, found: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, NotPublic> {
+pub(super) fn allowed(
+    policy: &AddressPolicy,
+    host: &str,
+    found: Vec<SocketAddr>,
+) -> Result<Vec<SocketAddr>, NotPublic> {
     let refused = found.iter().map(SocketAddr::ip).find(|address| !policy.allows(host, *address));
     let kept: Vec<_> = found.into_iter().filter(|socket| policy.allows(host, socket.ip())).collect();
     match refused {

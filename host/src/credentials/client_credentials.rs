@@ -12,6 +12,7 @@ use oauth2::{
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{CredentialError, Token};
+use crate::cause::innermost;
 
 /// How long the token endpoint may take.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -19,6 +20,8 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 const MAX_ANSWER: usize = 64 << 10;
 /// How often a failing token endpoint is asked again.
 const REPEATS: usize = 4;
+/// The wait before the first of these; it doubles each time.
+const FIRST_WAIT: Duration = Duration::from_millis(200);
 
 /// What the grant needs.
 #[derive(Debug)]
@@ -28,6 +31,7 @@ pub struct ClientCredentials {
     client_id: ClientId,
     client_secret: SecretString,
     scopes: Vec<String>,
+    first_wait: Duration,
 }
 
 /// Why the token endpoint gave no answer.
@@ -54,7 +58,14 @@ impl ClientCredentials {
         scopes: Vec<String>,
     ) -> Result<Self, String> {
         let token_url = TokenUrl::new(token_url).map_err(|error| error.to_string())?;
-        Ok(Self { client, token_url, client_id: ClientId::new(client_id), client_secret, scopes })
+        let (client_id, first_wait) = (ClientId::new(client_id), FIRST_WAIT);
+        Ok(Self { client, token_url, client_id, client_secret, scopes, first_wait })
+    }
+
+    #[cfg(test)]
+    pub(crate) fn with_first_wait(mut self, first_wait: Duration) -> Self {
+        self.first_wait = first_wait;
+        self
     }
 
     pub(super) fn scopes(&self) -> &[String] {
@@ -63,10 +74,8 @@ impl ClientCredentials {
 
     /// Asks for a token; repeats what may be a passing fault.
     pub(super) async fn token(&self, name: &str) -> Result<Token, CredentialError> {
-        let policy = ExponentialBuilder::new()
-            .with_min_delay(Duration::from_millis(200))
-            .with_max_times(REPEATS)
-            .with_jitter();
+        let policy =
+            ExponentialBuilder::new().with_min_delay(self.first_wait).with_max_times(REPEATS).with_jitter();
         let asked = (|| self.ask()).retry(policy).sleep(tokio::time::sleep).when(is_passing).await;
         asked.map_err(|error| CredentialError { name: name.to_owned(), reason: self.explain(&error) })
     }
@@ -86,17 +95,17 @@ impl ClientCredentials {
     }
 
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, TokenError> {
-        let request = reqwest::Request::try_from(request).map_err(transport)?;
+        let request = reqwest::Request::try_from(request).map_err(|error| transport(&error))?;
         let mut response = tokio::time::timeout(TIMEOUT, self.client.execute(request))
             .await
             .map_err(|_| TokenError::Transport("it took too long".to_owned()))?
-            .map_err(transport)?;
+            .map_err(|error| transport(&error))?;
         let status = response.status();
         if status.is_server_error() || status.as_u16() == 429 {
             return Err(TokenError::Status(status.as_u16()));
         }
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(transport)? {
+        while let Some(chunk) = response.chunk().await.map_err(|error| transport(&error))? {
             if body.len() + chunk.len() > MAX_ANSWER {
                 return Err(TokenError::TooLarge);
             }
@@ -112,17 +121,18 @@ impl ClientCredentials {
         let origin = self.token_url.url().origin().ascii_serialization();
         match error {
             RequestTokenError::ServerResponse(refusal) => {
-                let text = refusal.error_description().map_or("", String::as_str);
                 // Only the first line: what follows are trace ids and times.
-                let text = text.lines().next().unwrap_or_default();
+                let text = refusal.error_description().and_then(|text| text.lines().next());
+                let text = text.map(|text| format!(": {}", text.trim())).unwrap_or_default();
                 format!(
-                    "`{origin}` refused it: {} {text}; check client_id, client_secret, scopes and the tenant in token_url",
+                    "`{origin}` refused it ({}){text}; check `client_id`, `client_secret`, `scopes` and the tenant in \
+                     `token_url`",
                     refusal.error()
                 )
             }
             RequestTokenError::Request(cause) => format!("`{origin}`: {cause}"),
             RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {
-                format!("`{origin}` did not answer like a token endpoint; check token_url")
+                format!("`{origin}` did not answer like a token endpoint; check `token_url`")
             }
         }
     }
@@ -137,8 +147,8 @@ impl<'c> AsyncHttpClient<'c> for ClientCredentials {
     }
 }
 
-fn transport(error: reqwest::Error) -> TokenError {
-    TokenError::Transport(error.without_url().to_string())
+fn transport(error: &reqwest::Error) -> TokenError {
+    TokenError::Transport(innermost(error, "the connection failed"))
 }
 
 fn is_passing(error: &RequestTokenError<TokenError, BasicErrorResponse>) -> bool {

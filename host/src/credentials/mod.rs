@@ -5,6 +5,8 @@
 mod client_credentials;
 
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use hmac::{Hmac, KeyInit, Mac};
@@ -52,6 +54,8 @@ pub enum Kind {
 /// A bearer token, ready to be attached.
 #[derive(Debug, Clone)]
 pub struct Bearer {
+    /// The credential's name in the manifest.
+    credential: Arc<str>,
     value: SecretString,
     renewable: bool,
     /// Tells a token that was refused from its successor.
@@ -68,9 +72,10 @@ impl Bearer {
     pub(crate) fn header(&self) -> Result<HeaderValue, CredentialError> {
         let text = format!("Bearer {}", self.value.expose_secret());
         let mut header = HeaderValue::from_str(&text).map_err(|_| CredentialError {
-            name: "bearer".to_owned(),
+            name: self.credential.to_string(),
             reason:
-                "the token holds characters that cannot stand in a header; was a line break copied with it?"
+                "the token holds characters that cannot stand in a header, such as a line break that was \
+                     copied with it; store it again"
                     .to_owned(),
         })?;
         header.set_sensitive(true);
@@ -96,10 +101,11 @@ struct Current {
 
 #[derive(Debug)]
 struct Entry {
+    name: Arc<str>,
     definition: Definition,
     current: Mutex<Current>,
     /// The serial of the newest token that a vendor refused.
-    discarded: std::sync::atomic::AtomicU64,
+    discarded: AtomicU64,
 }
 
 /// All credentials of one pipeline, by name.
@@ -111,10 +117,16 @@ pub struct Credentials {
 impl Credentials {
     /// Holds these.
     pub fn new(definitions: impl IntoIterator<Item = (String, Definition)>) -> Self {
-        let entry = |definition| Entry { definition, current: Mutex::default(), discarded: 0.into() };
-        Self {
-            entries: definitions.into_iter().map(|(name, definition)| (name, entry(definition))).collect(),
-        }
+        let entry = |(name, definition): (String, Definition)| {
+            let held = Entry {
+                name: name.as_str().into(),
+                definition,
+                current: Mutex::default(),
+                discarded: AtomicU64::new(0),
+            };
+            (name, held)
+        };
+        Self { entries: definitions.into_iter().map(entry).collect() }
     }
 
     /// The bearer token of a credential; asks the token endpoint when there is none that is fresh. However many
@@ -122,15 +134,20 @@ impl Credentials {
     pub async fn bearer(&self, name: &str) -> Result<Bearer, CredentialError> {
         let entry = self.entries.get(name).ok_or_else(|| unknown(name))?;
         match &entry.definition.kind {
-            Kind::Static(value) => Ok(Bearer { value: value.clone(), renewable: false, serial: 1 }),
-            Kind::ClientCredentials(client) => entry.fresh(name, client).await,
+            Kind::Static(value) => Ok(Bearer {
+                credential: Arc::clone(&entry.name),
+                value: value.clone(),
+                renewable: false,
+                serial: 1,
+            }),
+            Kind::ClientCredentials(client) => entry.fresh(client).await,
         }
     }
 
     /// Forgets a token that a vendor refused, unless a newer one has taken its place.
     pub fn discard(&self, name: &str, refused: &Bearer) {
         if let Some(entry) = self.entries.get(name) {
-            entry.discarded.fetch_max(refused.serial, std::sync::atomic::Ordering::Relaxed);
+            entry.discarded.fetch_max(refused.serial, Ordering::Relaxed);
         }
     }
 
@@ -166,17 +183,17 @@ fn unknown(name: &str) -> CredentialError {
 }
 
 impl Entry {
-    async fn fresh(&self, name: &str, client: &ClientCredentials) -> Result<Bearer, CredentialError> {
+    async fn fresh(&self, client: &ClientCredentials) -> Result<Bearer, CredentialError> {
         let mut current = self.current.lock().await;
-        if let Some(bearer) = current.usable(self.discarded.load(std::sync::atomic::Ordering::Relaxed)) {
+        if let Some(bearer) = current.usable(self.discarded.load(Ordering::Relaxed)) {
             return Ok(bearer);
         }
         if let Some((_, refused)) = current.refused.as_ref().filter(|(at, _)| at.elapsed() < REMEMBER_REFUSAL)
         {
             return Err(refused.clone());
         }
-        match client.token(name).await {
-            Ok(token) => Ok(current.take(token)),
+        match client.token(&self.name).await {
+            Ok(token) => Ok(current.take(&self.name, token)),
             Err(error) => {
                 current.refused = Some((Instant::now(), error.clone()));
                 Err(error)
@@ -191,11 +208,18 @@ impl Current {
         self.bearer.as_ref().filter(|bearer| fresh && bearer.serial > discarded).cloned()
     }
 
-    fn take(&mut self, token: Token) -> Bearer {
+    fn take(&mut self, credential: &Arc<str>, token: Token) -> Bearer {
         self.serial += 1;
         self.refused = None;
-        self.renew_at = token.lifetime.map(|life| Instant::now() + life - RENEW_BEFORE.min(life / 10));
-        let bearer = Bearer { value: token.value, renewable: true, serial: self.serial };
+        // A lifetime beyond the end of time never ends.
+        let end = |life: Duration| Instant::now().checked_add(life - RENEW_BEFORE.min(life / 10));
+        self.renew_at = token.lifetime.and_then(end);
+        let bearer = Bearer {
+            credential: Arc::clone(credential),
+            value: token.value,
+            renewable: true,
+            serial: self.serial,
+        };
         self.bearer = Some(bearer.clone());
         bearer
     }

@@ -200,7 +200,7 @@ fn parse_version(text: &str) -> Option<Version> {
 
 fn judge_version(found: &str) -> Result<Version, Refusal> {
     parse_version(found)
-        .filter(|v| v.major == CONTRACT.major && v.minor == CONTRACT.minor && v.patch <= CONTRACT.patch)
+        .filter(|found| (found.major, found.minor) == (CONTRACT.major, CONTRACT.minor) && *found <= CONTRACT)
         .ok_or_else(|| Refusal::Contract { found: found.to_owned() })
 }
 

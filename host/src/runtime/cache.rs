@@ -46,7 +46,8 @@ impl ComponentCache {
         create.map_err(|source| CacheError::Create { path: directory.clone(), source })?;
         let metadata = fs::metadata(&directory);
         let metadata = metadata.map_err(|source| CacheError::Create { path: directory.clone(), source })?;
-        let private = metadata.permissions().mode() & 0o022 == 0 && metadata.uid() == own_uid(&directory);
+        let private = metadata.permissions().mode() & 0o022 == 0
+            && metadata.uid() == rustix::process::geteuid().as_raw();
         if private { Ok(Self { directory }) } else { Err(CacheError::NotPrivate { path: directory }) }
     }
 
@@ -92,11 +93,6 @@ impl ComponentCache {
         let name: String = key.0.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
         self.directory.join(name).with_extension("cwasm")
     }
-}
-
-/// Whose process this is, told by a file that it just made or may open; the directory's owner is compared with it.
-fn own_uid(directory: &Path) -> u32 {
-    fs::metadata("/proc/self").map_or_else(|_| fs::metadata(directory).map_or(0, |m| m.uid()), |m| m.uid())
 }
 
 /// Feeds a `Hash` into a cryptographic digest.

@@ -1,14 +1,15 @@
 //! One open instance: a task that owns its store, makes the calls it is asked for, several at once, and replaces the
 //! store when it has died or grown too large.
 //!
-//! A trap, a spent budget or a passed deadline fails the calls under way and drops the store; the next call opens a
-//! new one.
+//! A trap, a spent budget or a passed deadline drops the store and fails the calls under way and all later ones with
+//! the same cause. Whoever wants to go on opens a new instance.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::AbortHandle;
 use tokio::time::timeout;
 use wasmtime::Store;
 
@@ -32,21 +33,36 @@ pub(super) struct Recipe {
 pub(super) struct Instance {
     calls: mpsc::Sender<Call>,
     limits: Limits,
-    /// Why the store died last; told to callers whose reply was lost with it.
-    death: Arc<std::sync::Mutex<Option<Failure>>>,
+    /// Why the store died; told to callers whose reply was lost with it.
+    death: Death,
+    keeper: AbortHandle,
+}
+
+/// The first cause of a store's death.
+#[derive(Debug, Clone, Default)]
+struct Death(Arc<OnceLock<Failure>>);
+
+impl Death {
+    fn record(&self, failure: Failure) {
+        // Only the first cause counts; what follows is its consequence.
+        let _ = self.0.set(failure);
+    }
+
+    fn cause(&self) -> Failure {
+        self.0.get().cloned().unwrap_or_else(|| Failure::fatal("the component is no longer running"))
+    }
 }
 
 impl Instance {
     /// Instantiates the component and opens it with its configuration.
     pub(super) async fn open(recipe: Recipe) -> Result<Self, Failure> {
         let limits = recipe.limits.clone();
-        let death = Arc::default();
+        let death = Death::default();
         let (calls, asked) = mpsc::channel(limits.calls_at_once);
         let alive = timeout(limits.call, Alive::start(&recipe)).await;
         let alive = alive.unwrap_or_else(|_| Err(took_too_long(&recipe)))?;
-        let keeper = Keeper { recipe, asked, death: Arc::clone(&death) };
-        tokio::spawn(keeper.keep(alive));
-        Ok(Self { calls, limits, death })
+        let keeper = tokio::spawn(Keeper { recipe, asked, death: death.clone() }.keep(alive)).abort_handle();
+        Ok(Self { calls, limits, death, keeper })
     }
 
     /// Makes one call and waits for its reply.
@@ -62,17 +78,16 @@ impl Instance {
             Ok(None) => {
                 // The keeper records the cause before it goes.
                 self.calls.closed().await;
-                Err(self.why_it_died())
+                Err(self.death.cause())
             }
             Err(_) => {
-                Err(Failure::fatal("the component took longer than `limits.call_timeout_ms` for one call"))
+                let late = "the component took longer than `limits.call_timeout_ms` for one call";
+                self.death.record(Failure::fatal(late));
+                // Drops the store, and with it the call that would not end.
+                self.keeper.abort();
+                Err(self.death.cause())
             }
         }
-    }
-
-    fn why_it_died(&self) -> Failure {
-        let death = self.death.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        death.clone().unwrap_or_else(|| Failure::fatal("the component is no longer running"))
     }
 }
 
@@ -113,7 +128,7 @@ impl Alive {
 struct Keeper {
     recipe: Recipe,
     asked: mpsc::Receiver<Call>,
-    death: Arc<std::sync::Mutex<Option<Failure>>>,
+    death: Death,
 }
 
 /// Why calls stopped being made.
@@ -131,23 +146,18 @@ impl Keeper {
             match self.serve(&mut alive).await {
                 Ok(Pause::Abandoned) => return,
                 Ok(Pause::Grown) => {
-                    tracing::debug!(component = self.recipe.grants.component, "instance recycled")
+                    tracing::debug!(component = self.recipe.grants.component, "instance recycled");
                 }
                 Err(error) => {
                     let failure = explain(&error, alive.store.data(), &self.recipe.grants.component);
-                    self.record(failure);
-                    return;
+                    return self.death.record(failure);
                 }
             }
             match Alive::start(&self.recipe).await {
                 Ok(next) => alive = next,
-                Err(failure) => return self.record(failure),
+                Err(failure) => return self.death.record(failure),
             }
         }
-    }
-
-    fn record(&self, failure: Failure) {
-        *self.death.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(failure);
     }
 
     /// Makes calls until there is a reason to pause. An error means that the store is dead.

@@ -10,6 +10,7 @@ use url::Url;
 
 use super::{Bounds, HttpError, Request, Response};
 use crate::capabilities::resolver::NotPublic;
+use crate::cause::innermost;
 use crate::credentials::Bearer;
 use crate::origin::Origin;
 
@@ -91,13 +92,7 @@ impl<'a> Attempt<'a> {
         if let Some(refused) = cause::<NotPublic>(error) {
             return HttpError::Denied(refused.to_string());
         }
-        // The outermost text names the URL, so only the causes are told.
-        let mut reason = "the connection failed".to_owned();
-        let mut source = error.source();
-        while let Some(inner) = source {
-            reason = inner.to_string();
-            source = inner.source();
-        }
+        let reason = innermost(error, "the connection failed");
         HttpError::Unreachable { origin: self.origin.clone(), reason }
     }
 }

@@ -3,6 +3,7 @@
 //! It exists so that the host's defences are tried by a real component: `open` of source and sink take
 //! `{"act": "..."}`, and every act is one thing that a broken or malicious component might do.
 
+#![expect(missing_docs, reason = "generated items; their documentation is in wit/")]
 #![expect(unsafe_code, reason = "the generated bindings cross the component boundary")]
 
 use std::cell::RefCell;
