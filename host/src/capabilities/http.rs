@@ -143,11 +143,8 @@ fn count(counter: &AtomicU64) {
 /// measurements of the components themselves, canned answers stand in for it.
 pub trait Carrier: std::fmt::Debug + Send + Sync {
     /// Sends one request of a component with these grants.
-    fn send<'a>(
-        &'a self,
-        egress: &'a Egress,
-        request: Request,
-    ) -> BoxFuture<'a, Result<Response, HttpError>>;
+    fn send<'a>(&'a self, egress: &'a Egress, request: Request)
+    -> BoxFuture<'a, Result<Response, HttpError>>;
 
     /// The credentials it attaches.
     fn credentials(&self) -> &Credentials;
