@@ -20,6 +20,7 @@ mod response;
 mod restli;
 mod selection;
 mod slice;
+mod slim;
 mod sweep;
 mod version;
 mod wire;

@@ -11,6 +11,7 @@ use crate::text::Text;
 
 use super::response::{Recurring, Setting, response_id, split_form_urn};
 use super::selection::Selection;
+use super::slim::{Forms, Slim, slim};
 use super::wire::{Element, Paging};
 
 #[derive(Deserialize)]
@@ -69,10 +70,10 @@ impl Lines {
         setting: &Setting<'_>,
         selection: &Selection,
     ) -> Result<Self, serde_json::Error> {
-        let body = utf8(body)?;
-        let page: Finder<'_> = serde_json::from_str(body)?;
+        let Slim { rest, forms } = slim(body);
+        let page: Finder<'_> = serde_json::from_str(utf8(&rest)?)?;
         let total = page.paging.as_ref().and_then(Paging::total);
-        let lines = Self::new(&page.elements, body.len(), setting, selection)?;
+        let lines = Self::new(&page.elements, rest.len(), &forms, setting, selection)?;
         Ok(Self { start, total, ..lines })
     }
 
@@ -84,7 +85,7 @@ impl Lines {
     pub(super) fn from_element(body: &[u8], setting: &Setting<'_>) -> Result<Self, serde_json::Error> {
         let body = utf8(body)?;
         let element: Element<'_> = serde_json::from_str(body)?;
-        Self::new(&[element], body.len(), setting, &Selection::default())
+        Self::new(&[element], body.len(), &Forms::default(), setting, &Selection::default())
     }
 
     /// Parses the answer to a look-up of many ids. The second value is the first status other than 404 with which
@@ -103,23 +104,24 @@ impl Lines {
         let status = |raw: &&RawValue| serde_json::from_str::<BatchError>(raw.get()).ok()?.status;
         let errors = batch.errors.unwrap_or_default();
         let refused = errors.values().filter_map(status).find(|&status| status != 404);
-        Ok((Self::new(&elements, body.len(), setting, &Selection::default())?, refused))
+        Ok((Self::new(&elements, body.len(), &Forms::default(), setting, &Selection::default())?, refused))
     }
 
     fn new(
         elements: &[Element<'_>],
         size: usize,
+        forms: &Forms<'_>,
         setting: &Setting<'_>,
         selection: &Selection,
     ) -> Result<Self, serde_json::Error> {
-        let mut out = Vec::with_capacity(size / 2);
+        let mut out = Vec::with_capacity(size);
         let mut recurring = Recurring::default();
         let mut lines = Self { entries: Vec::with_capacity(elements.len()), ..Self::default() };
         for element in elements {
             let form = element.versioned_lead_gen_form_urn.as_deref().and_then(split_form_urn);
             let begin = out.len();
             if selection.covers_form(form.map_or("", |(form, _)| form)) {
-                recurring.write(element, setting, &mut out)?;
+                recurring.write(element, forms, setting, &mut out)?;
             }
             let id = lines.ids.len();
             lines.ids.push_str(&response_id(&element.id));

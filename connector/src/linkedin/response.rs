@@ -12,6 +12,7 @@ use crate::record::{
 use crate::text::Text;
 
 use super::form::{Form, Question};
+use super::slim::Forms;
 use super::wire::{self, Details, Element, Id, Metadata, MetadataInfo, OwnerInfo, Seen};
 
 /// The stream's name.
@@ -46,13 +47,14 @@ impl<'a> Recurring<'a> {
     pub(super) fn write(
         &mut self,
         element: &Element<'a>,
+        forms: &Forms<'a>,
         setting: &Setting<'_>,
         out: &mut Vec<u8>,
     ) -> Result<(), serde_json::Error> {
-        let form = self.forms.meet(element.form);
-        let owner = self.owners.meet(element.owner_info);
-        let metadata = self.metadata.meet(element.lead_metadata);
-        let info = self.metadata_infos.meet(element.lead_metadata_info);
+        let form = self.forms.meet(element.form.map(|value| forms.resolve(value.get())));
+        let owner = self.owners.meet(element.owner_info.map(RawValue::get));
+        let metadata = self.metadata.meet(element.lead_metadata.map(RawValue::get));
+        let info = self.metadata_infos.meet(element.lead_metadata_info.map(RawValue::get));
         let form = self.forms.get(form);
         let test = element.test_lead.unwrap_or(false);
         let data = LeadResponse {

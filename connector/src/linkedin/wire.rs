@@ -398,12 +398,14 @@ impl<T> Default for Seen<'_, T> {
 
 impl<'a, T: Deserialize<'a>> Seen<'a, T> {
     /// Parses unless the same text was met before. Returns a handle for [`Self::get`].
-    pub(super) fn meet(&mut self, raw: Option<&'a RawValue>) -> Option<usize> {
-        let raw = raw?.get();
-        if self.entries.get(self.last).is_some_and(|(text, _)| *text == raw) {
+    pub(super) fn meet(&mut self, raw: Option<&'a str>) -> Option<usize> {
+        let raw = raw?;
+        // Often it is not only the same text but the very same place, which spares the comparison.
+        let same = |text: &str| std::ptr::eq(text, raw) || text == raw;
+        if self.entries.get(self.last).is_some_and(|(text, _)| same(text)) {
             return Some(self.last);
         }
-        self.last = self.entries.iter().position(|(text, _)| *text == raw).unwrap_or_else(|| {
+        self.last = self.entries.iter().position(|(text, _)| same(text)).unwrap_or_else(|| {
             self.entries.push((raw, serde_json::from_str(raw).ok()));
             self.entries.len() - 1
         });
@@ -463,7 +465,7 @@ mod tests {
     fn each_distinct_text_is_parsed_once() {
         let raws: Vec<&RawValue> = serde_json::from_str(r#"[[1],[2],[1],{},[2]]"#).unwrap();
         let mut seen: Seen<'_, Vec<u8>> = Seen::default();
-        let handles: Vec<Option<usize>> = raws.iter().map(|raw| seen.meet(Some(raw))).collect();
+        let handles: Vec<Option<usize>> = raws.iter().map(|raw| seen.meet(Some(raw.get()))).collect();
         assert_eq!(handles, [Some(0), Some(1), Some(0), Some(2), Some(1)]);
         assert_eq!(seen.get(handles[1]), Some(&vec![2]));
         assert_eq!((seen.get(handles[3]), seen.strange()), (None, 1));

@@ -66,7 +66,7 @@ impl Assembly {
                 let grants = Grants {
                     component: name_of(component.path()),
                     egress: grant(egress, names, &pipeline.credentials),
-                    http: Arc::clone(&http),
+                    http: http.clone(),
                 };
                 let limits = instance_limits(&pipeline.limits);
                 Ok::<_, AssemblyError>(Side {

@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use tokio::time::{Instant, sleep};
 
 pub use client::{ClientError, build_client};
@@ -137,6 +139,17 @@ fn count(counter: &AtomicU64) {
     counter.fetch_add(1, Ordering::Relaxed);
 }
 
+/// What carries a component's requests: [`Http`] in every pipeline. Where a network would only add noise, such as in
+/// measurements of the components themselves, canned answers stand in for it.
+pub trait Carrier: std::fmt::Debug + Send + Sync {
+    /// Sends one request of a component with these grants.
+    fn send<'a>(&'a self, egress: &'a Egress, request: Request)
+    -> BoxFuture<'a, Result<Response, HttpError>>;
+
+    /// The credentials it attaches.
+    fn credentials(&self) -> &Credentials;
+}
+
 /// What all components of one process share: connections, governors and credentials.
 #[derive(Debug)]
 pub struct Http {
@@ -152,11 +165,6 @@ impl Http {
     pub fn new(client: reqwest::Client, credentials: Arc<Credentials>, bounds: Bounds) -> Self {
         let governors = Governors::new(bounds.at_once);
         Self { client, governors, credentials, bounds, tally: Tally::default() }
-    }
-
-    /// The credentials it attaches.
-    pub fn credentials(&self) -> &Credentials {
-        &self.credentials
     }
 
     /// What went over the wire so far.
@@ -187,6 +195,20 @@ impl Http {
                 HttpError::Denied(denied.to_string())
             }
         }
+    }
+}
+
+impl Carrier for Http {
+    fn send<'a>(
+        &'a self,
+        egress: &'a Egress,
+        request: Request,
+    ) -> BoxFuture<'a, Result<Response, HttpError>> {
+        self.send(egress, request).boxed()
+    }
+
+    fn credentials(&self) -> &Credentials {
+        &self.credentials
     }
 }
 

@@ -8,7 +8,7 @@ use wasmtime::component::{Accessor, HasSelf, Linker};
 use super::bindings::sluice::connector::{clock, credentials, http, log, types};
 use super::limits::{Cpu, Limiter, Limits};
 use crate::capabilities::egress::Egress;
-use crate::capabilities::http::{Http, HttpError, Request, Response};
+use crate::capabilities::http::{Carrier, HttpError, Request, Response};
 
 /// Bytes of one log line.
 const MAX_LINE: usize = 4 << 10;
@@ -23,7 +23,7 @@ pub struct Grants {
     /// Where it may call, and with which credentials.
     pub egress: Egress,
     /// What sends its requests.
-    pub http: Arc<Http>,
+    pub http: Arc<dyn Carrier>,
 }
 
 /// The host's side of one instance.
