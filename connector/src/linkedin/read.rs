@@ -129,6 +129,13 @@ struct Limits {
 }
 
 impl Limits {
+    /// What one slice may hold: up to two pages' worth, since what does not fit the first page is kept for the next
+    /// read, but no more responses than one wave of requests brings.
+    fn of_slice(self, wave: usize) -> Self {
+        let records = (self.records.saturating_mul(2)).min(wave.max(self.records));
+        Self { records, bytes: self.bytes.saturating_mul(2) }
+    }
+
     fn admits(self, count: u64, bytes: usize) -> bool {
         count <= self.records as u64 && bytes <= self.bytes
     }
@@ -239,9 +246,9 @@ impl<C: Capabilities> Source<C> {
         let rest = self.rests.borrow_mut().take(&request, sweep.from, now_ms);
         let (slice, width, expected) = match rest {
             Some(rest) => (rest.slice, sweep.width, sweep.expected),
-            None => match self.slice(&owner, &mut sweep, limits, &mut notes).await? {
+            None => match self.slice(&owner, &mut sweep, limits.of_slice(self.wave()), &mut notes).await? {
                 Some(slice) => {
-                    let (width, expected) = plan(&slice, limits, sweep.dense_at);
+                    let (width, expected) = plan(&slice, limits.of_slice(self.wave()), sweep.dense_at);
                     (slice, width, expected)
                 }
                 None => return self.read_inside(&owner, &sweep, (0, None), limits, notes).await,
@@ -260,6 +267,12 @@ impl<C: Capabilities> Source<C> {
             });
         }
         Ok(page(cut.records, sweep.cursor(cut.until, width, expected), &notes))
+    }
+
+    /// How many responses one wave of requests brings.
+    fn wave(&self) -> usize {
+        let count = self.learned.count(self.config.page_size);
+        slice::step(count).saturating_mul(self.config.requests_in_flight)
     }
 
     /// Everything in the next slice, made as small as it has to be. None if even one millisecond holds too much.

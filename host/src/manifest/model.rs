@@ -207,7 +207,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             partitions_in_flight: 4,
-            pages_in_flight: 4,
+            pages_in_flight: 8,
             page_records: 1000,
             page_bytes: 1 << 20,
             tick_pages: None,

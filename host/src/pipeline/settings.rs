@@ -68,7 +68,7 @@ impl Default for Settings {
         Self {
             page_records: MAX_RECORDS,
             page_bytes: MAX_BYTES,
-            pages_in_flight: 4,
+            pages_in_flight: 8,
             partitions_in_flight: 4,
             max_pages: 1_000_000,
             max_duration: Duration::from_hours(24),
