@@ -8,14 +8,14 @@ if ! cargo deny --version >/dev/null 2>&1; then
   cargo install --locked --quiet cargo-deny
 fi
 cargo deny --log-level error check licenses bans sources
+said="$(mktemp)"
+trap 'rm -f "$said"' EXIT
 # The advisory database is a git repository; without a way to it the rest still counts.
-if ! cargo deny --log-level error check advisories 2>/tmp/advisories.$$; then
-  if grep -qiE 'failed to fetch|failed to clone|unable to|could not connect|resolve host' /tmp/advisories.$$; then
+if ! cargo deny --log-level error check advisories 2>"$said"; then
+  if grep -qiE 'failed to fetch|failed to clone|unable to|could not connect|resolve host' "$said"; then
     echo "advisories: NOT CHECKED, the advisory database cannot be reached from this machine"
   else
-    cat /tmp/advisories.$$ >&2
-    rm -f /tmp/advisories.$$
+    cat "$said" >&2
     exit 1
   fi
 fi
-rm -f /tmp/advisories.$$

@@ -23,7 +23,7 @@ const MAX_WAIT_S: u64 = 172_800;
 
 pub(super) const LEAD_SCOPE: &str = "scope r_marketing_leadgen_automation";
 pub(super) const LEAD_SCOPE_GRANT: &str = "request the Lead Sync API product for the app in LinkedIn's developer portal, \
-     add r_marketing_leadgen_automation to the credential's scopes, then authorize again";
+     then authorize the member again with the scope r_marketing_leadgen_automation";
 pub(super) const PAGE_ROLES: &str =
     "ADMINISTRATOR, LEAD_GEN_FORMS_MANAGER, CURATOR, CONTENT_ADMINISTRATOR or ANALYST";
 
@@ -57,12 +57,12 @@ impl Subject {
         match self {
             Self::Accounts => (
                 "scope r_ads",
-                "request the Advertising API product for the app in LinkedIn's developer portal, add r_ads to the \
-                 credential's scopes, then authorize again",
+                "request the Advertising API product for the app in LinkedIn's developer portal, then \
+                 authorize the member again with the scope r_ads",
             ),
             Self::PageRoles => (
                 "scope r_organization_admin",
-                "add r_organization_admin to the app's products and to the credential's scopes, then authorize again",
+                "add r_organization_admin to the app's products, then authorize the member again with that scope",
             ),
             Self::Forms(_) | Self::Responses(_) | Self::Single => (LEAD_SCOPE, LEAD_SCOPE_GRANT),
         }

@@ -135,6 +135,35 @@ pub struct Tally {
     pub throttled: AtomicU64,
 }
 
+/// A tally at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub struct Traffic {
+    /// Attempts sent.
+    pub sent: u64,
+    /// Attempts that repeated another.
+    pub repeated: u64,
+    /// Answers 429 and 503.
+    pub throttled: u64,
+    /// Requests refused by the manifest's grants.
+    pub denied: u64,
+    /// Requests that the component made wrongly.
+    pub malformed: u64,
+}
+
+impl Tally {
+    /// The counts so far.
+    pub fn traffic(&self) -> Traffic {
+        let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Traffic {
+            sent: of(&self.sent),
+            repeated: of(&self.repeated),
+            throttled: of(&self.throttled),
+            denied: of(&self.denied),
+            malformed: of(&self.malformed),
+        }
+    }
+}
+
 fn count(counter: &AtomicU64) {
     counter.fetch_add(1, Ordering::Relaxed);
 }

@@ -92,7 +92,7 @@ pub(super) enum Command {
     Discover(Manifest),
     /// Read records and print them; stops before the sink and moves no cursor
     #[command(
-        after_long_help = "Examples:\n  sluice read pipeline.toml --limit 5\n  sluice read pipeline.toml --partition SPONSORED:1 | jq .data.id"
+        after_long_help = "Examples:\n  sluice read pipeline.toml --limit 5\n  sluice read pipeline.toml --partition ID | jq .data"
     )]
     Read(Read),
     /// Move what is new from the source to the sink

@@ -64,9 +64,19 @@ fn to_json<T: Serialize>(value: &T) -> String {
     written.unwrap_or_else(|error| format!("{{\"error\":\"cannot write the result: {error}\"}}"))
 }
 
-/// Writes a line. A reader that has gone away wants no more, and that is no error.
+/// Writes a line. A reader that has gone away wants no more, and that is no error; a result that cannot be written
+/// for another reason ends the process, since nobody would learn of it otherwise.
 pub(super) fn print(text: &str) {
-    let _ = writeln!(io::stdout(), "{text}");
+    let written = writeln!(io::stdout(), "{text}").and_then(|()| io::stdout().flush());
+    if let Err(error) = written.or_else(forgive_closed) {
+        say(&format!("error: cannot write to standard output: {error}"));
+        std::process::exit(1);
+    }
+}
+
+/// A reader that has gone away is no error.
+pub(super) fn forgive_closed(error: io::Error) -> io::Result<()> {
+    if error.kind() == io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error) }
 }
 
 /// Writes a line to standard error. A reader that has gone away wants no more, and that is no error.

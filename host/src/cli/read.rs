@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::args;
 use super::exit::Exit;
-use super::output::{Output, say};
+use super::output::{Output, forgive_closed, say};
 use super::prologue::assemble;
 use crate::failure::Failure;
 use crate::manifest::Limits;
@@ -37,7 +37,7 @@ pub(super) async fn read(arguments: &args::Read, output: &Output) -> Exit {
         for partition in chosen {
             read_partition(&source, stream, &partition, &loaded.pipeline.limits, &mut printer).await?;
         }
-        printer.out.flush().map_err(|_| Halt::Enough)
+        printer.out.flush().map_err(halted)
     };
     match reading.await {
         Ok(()) | Err(Halt::Enough) => Exit::Success,
@@ -91,6 +91,14 @@ async fn read_partition(
     Err(Halt::Failed(Failure::fatal(format!("the source returned more than {MAX_PAGES} pages of `{id}`"))))
 }
 
+/// A reader that has gone away has enough.
+fn halted(error: io::Error) -> Halt {
+    match forgive_closed(error) {
+        Ok(()) => Halt::Enough,
+        Err(error) => Halt::Failed(Failure::fatal(format!("cannot write to standard output: {error}"))),
+    }
+}
+
 /// Prints records until there are enough.
 struct Printer {
     out: BufWriter<io::Stdout>,
@@ -103,10 +111,10 @@ impl Printer {
             if self.left == 0 {
                 break;
             }
-            writeln!(self.out, "{line}").map_err(|_| Halt::Enough)?;
+            writeln!(self.out, "{line}").map_err(halted)?;
             self.left -= 1;
         }
-        self.out.flush().map_err(|_| Halt::Enough)?;
+        self.out.flush().map_err(halted)?;
         if self.left == 0 { Err(Halt::Enough) } else { Ok(()) }
     }
 }

@@ -5,6 +5,8 @@ mod text;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use serde::Serialize;
+
 use super::args;
 use super::exit::Exit;
 use super::files::default_store;
@@ -13,6 +15,7 @@ use super::progress::progress;
 use super::prologue::assemble;
 use super::signals::Signals;
 use crate::assembly::{SystemClock, job};
+use crate::capabilities::http::Traffic;
 use crate::pipeline::port::{Clock, Mode};
 use crate::pipeline::{Engine, RunReport, Verdict};
 use crate::store::{SqliteStore, StoreOptions};
@@ -43,17 +46,27 @@ pub(super) async fn run(arguments: &args::Run, output: &Output) -> Exit {
         progress: progress(*output),
     };
     let report = engine.run(&job, &signals.stop).await;
-    output.result(&report, || text::text(&report, &assembly.http));
-    finish(arguments, &report, &signals)
+    let told = Told { report: &report, http: assembly.http.tally().traffic() };
+    output.result(&told, || text::text(&report, &told.http));
+    finish(arguments, &told, &signals)
+}
+
+/// What machines are told: the report, and what went over the wire for it.
+#[derive(Serialize)]
+struct Told<'r> {
+    #[serde(flatten)]
+    report: &'r RunReport,
+    http: Traffic,
 }
 
 fn store_path(arguments: &args::Run, manifest: Option<&PathBuf>, name: &str) -> PathBuf {
     arguments.store.as_ref().or(manifest).cloned().unwrap_or_else(|| default_store(name))
 }
 
-fn finish(arguments: &args::Run, report: &RunReport, signals: &Signals) -> Exit {
+fn finish(arguments: &args::Run, told: &Told<'_>, signals: &Signals) -> Exit {
+    let report = told.report;
     if let Some(path) = &arguments.summary {
-        let written = serde_json::to_vec_pretty(report).map_err(std::io::Error::from);
+        let written = serde_json::to_vec_pretty(told).map_err(std::io::Error::from);
         if let Err(error) = written.and_then(|bytes| std::fs::write(path, bytes)) {
             // Standard output holds the report already, and nothing may follow it.
             say(&format!("error: cannot write the report to `{}`: {error}", path.display()));

@@ -77,7 +77,11 @@ impl ClientCredentials {
         let policy =
             ExponentialBuilder::new().with_min_delay(self.first_wait).with_max_times(REPEATS).with_jitter();
         let asked = (|| self.ask()).retry(policy).sleep(tokio::time::sleep).when(is_passing).await;
-        asked.map_err(|error| CredentialError { name: name.to_owned(), reason: self.explain(&error) })
+        asked.map_err(|error| CredentialError {
+            name: name.to_owned(),
+            reason: self.explain(&error),
+            passing: is_passing(&error),
+        })
     }
 
     async fn ask(&self) -> Result<Token, RequestTokenError<TokenError, BasicErrorResponse>> {

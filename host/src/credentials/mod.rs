@@ -31,6 +31,15 @@ pub struct CredentialError {
     pub name: String,
     /// What happened and what to do, without any secret.
     pub reason: String,
+    /// Whether it may pass by itself: whoever issues tokens could not be reached, and refused nothing.
+    pub passing: bool,
+}
+
+impl CredentialError {
+    /// One that a person has to mend.
+    fn lasting(name: &str, reason: impl Into<String>) -> Self {
+        Self { name: name.to_owned(), reason: reason.into(), passing: false }
+    }
 }
 
 /// One credential with its secrets at hand.
@@ -77,6 +86,7 @@ impl Bearer {
                 "the token holds characters that cannot stand in a header, such as a line break that was \
                      copied with it; store it again"
                     .to_owned(),
+            passing: false,
         })?;
         header.set_sensitive(true);
         Ok(header)
@@ -166,20 +176,19 @@ impl Credentials {
     /// HMAC-SHA256 under the credential's signing secret.
     pub fn hmac_sha256(&self, name: &str, message: &[u8]) -> Result<Vec<u8>, CredentialError> {
         let entry = self.entries.get(name).ok_or_else(|| unknown(name))?;
-        let secret = entry.definition.signing_secret.as_ref().ok_or_else(|| CredentialError {
-            name: name.to_owned(),
-            reason: "it has no `signing_secret`; add one to its table in the manifest".to_owned(),
+        let secret = entry.definition.signing_secret.as_ref().ok_or_else(|| {
+            CredentialError::lasting(name, "it has no `signing_secret`; add one to its table in the manifest")
         })?;
         // HMAC takes keys of any length, so making it cannot fail.
         let mut mac = Hmac::<Sha256>::new_from_slice(secret.expose_secret().as_bytes())
-            .map_err(|error| CredentialError { name: name.to_owned(), reason: error.to_string() })?;
+            .map_err(|error| CredentialError::lasting(name, error.to_string()))?;
         mac.update(message);
         Ok(mac.finalize().into_bytes().to_vec())
     }
 }
 
 fn unknown(name: &str) -> CredentialError {
-    CredentialError { name: name.to_owned(), reason: "it is not defined in the manifest".to_owned() }
+    CredentialError::lasting(name, "it is not defined in the manifest")
 }
 
 impl Entry {

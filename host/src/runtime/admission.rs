@@ -5,12 +5,14 @@
 
 use std::collections::BTreeSet;
 
-use wasmparser::{CanonicalFunction, ComponentImport, Encoding, Parser, Payload};
+use wasmparser::{CanonicalFunction, ComponentImport, Encoding, Parser, Payload, Validator, WasmFeatures};
 
 /// The contract version of this host.
 pub const CONTRACT: Version = Version { major: 0, minor: 1, patch: 0 };
 /// The package whose interfaces a component may import and must export.
 const PACKAGE: &str = "sluice:connector/";
+/// Every interface that this host offers.
+const OFFERED: [&str; 5] = ["http", "credentials", "log", "clock", "types"];
 /// How every WebAssembly file begins.
 const MAGIC: &[u8] = b"\0asm";
 /// How deep components may nest: generous for what toolchains make, small enough to bound the walk.
@@ -73,7 +75,7 @@ pub enum Refusal {
     },
     /// It imports something else.
     #[error(
-        "it imports `{0}`, and a component may import only interfaces of `sluice:connector`; build it without WASI"
+        "it imports `{0}`, and a component may import only what `sluice:connector` offers (http, credentials, log, clock); build it without WASI"
     )]
     Import(String),
     /// It uses a built-in that the contract does not need.
@@ -107,6 +109,13 @@ pub fn admit(bytes: &[u8], limit: u64) -> Result<Admitted, Refusal> {
         walk.visit(payload.map_err(|error| Refusal::NotAComponent(error.to_string()))?)?;
     }
     walk.finish()
+}
+
+/// Checks every byte of an admitted component before it is handed to the compiler. Takes some milliseconds, so it is
+/// left out where a compiled form is at hand.
+pub(super) fn validate(bytes: &[u8]) -> Result<(), Refusal> {
+    let checked = Validator::new_with_features(WasmFeatures::all()).validate_all(bytes);
+    checked.map(drop).map_err(|error| Refusal::NotAComponent(error.to_string()))
 }
 
 /// The state of one walk over all payloads, nested ones included.
@@ -165,9 +174,14 @@ impl Walk {
 
     fn import(&mut self, import: &ComponentImport<'_>) -> Result<(), Refusal> {
         let name = import.name.name;
-        let Some((_, version)) = contract_item(name) else {
+        let Some((interface, version)) = contract_item(name) else {
             return Err(Refusal::Import(name.to_owned()));
         };
+        // Judged first: a newer contract may offer more, and then the version is what is wrong.
+        judge_version(version)?;
+        if !OFFERED.contains(&interface) {
+            return Err(Refusal::Import(name.to_owned()));
+        }
         self.versions.insert(version.to_owned());
         self.imports.push(name.to_owned());
         Ok(())
@@ -291,6 +305,8 @@ mod tests {
     fn refuses_foreign_imports_by_name() {
         let text = r#"(component (import "wasi:cli/environment@0.2.0" (instance)))"#;
         assert_eq!(judge(text), Err(Refusal::Import("wasi:cli/environment@0.2.0".to_owned())));
+        let own = r#"(component (import "sluice:connector/clocc@0.1.0" (instance)))"#;
+        assert_eq!(judge(own), Err(Refusal::Import("sluice:connector/clocc@0.1.0".to_owned())));
         let bare = r#"(component (import "run" (func)))"#;
         assert_eq!(judge(bare), Err(Refusal::Import("run".to_owned())));
     }
@@ -317,6 +333,18 @@ mod tests {
         assert!(matches!(admit(b"#!/bin/sh", LIMIT), Err(Refusal::NotAComponent(_))));
         assert!(matches!(admit(b"", LIMIT), Err(Refusal::NotAComponent(_))));
         assert!(matches!(admit(&[0; 2048], 1024), Err(Refusal::TooLarge { size: 2048, limit: 1024 })));
+    }
+
+    #[test]
+    fn a_broken_body_never_reaches_the_compiler() {
+        let module = "(component (core module (func (result i32) i32.const 1)))";
+        let sound = wat::parse_str(module).unwrap();
+        assert_eq!(validate(&sound), Ok(()));
+        let mut broken = sound;
+        // `i32.const 1` becomes an instruction without a result.
+        let at = broken.windows(2).position(|pair| pair == [0x41, 0x01]).unwrap();
+        broken.splice(at..at + 2, [0x01, 0x01]);
+        assert!(matches!(validate(&broken), Err(Refusal::NotAComponent(_))));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use wasmtime::component::{InstancePre, Linker};
 use wasmtime::{Store, UpdateDeadline};
 
-use super::admission::{Admitted, Refusal, admit};
+use super::admission::{Admitted, Refusal, admit, validate};
 use super::bindings::exports::sluice::connector::{connector, sink, source};
 use super::cache::ComponentCache;
 use super::call::RoleIndices;
@@ -104,7 +104,13 @@ impl Component {
             path: path.to_owned(),
             reason: format!("{error:#}"),
         };
-        let compiled = compile(engine, cache, &bytes).map_err(fail)?;
+        let compiled = match cache.and_then(|cache| cache.load(engine.inner(), &bytes)) {
+            Some(found) => found,
+            None => {
+                validate(&bytes).map_err(refused)?;
+                compile(engine, cache, &bytes).map_err(fail)?
+            }
+        };
         let mut linker = Linker::new(engine.inner());
         add_to_linker(&mut linker).map_err(fail)?;
         let pre = linker.instantiate_pre(&compiled).map_err(fail)?;
@@ -193,9 +199,6 @@ fn compile(
     cache: Option<&ComponentCache>,
     bytes: &[u8],
 ) -> wasmtime::Result<wasmtime::component::Component> {
-    if let Some(found) = cache.and_then(|cache| cache.load(engine.inner(), bytes)) {
-        return Ok(found);
-    }
     tracing::info!(bytes = bytes.len(), "compiling the component");
     let compiled = wasmtime::component::Component::from_binary(engine.inner(), bytes)?;
     if let Some(cache) = cache {

@@ -93,6 +93,7 @@ impl From<HttpError> for http::Error {
         let text = error.to_string();
         match error {
             HttpError::Denied(_) => Self::Denied(text),
+            HttpError::Credential(error) if error.passing => Self::Unreachable(text),
             HttpError::Credential(_) => Self::Unauthorized(text),
             HttpError::Malformed(_) => Self::Malformed(text),
             HttpError::Unreachable { .. } => Self::Unreachable(text),

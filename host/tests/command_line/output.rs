@@ -28,7 +28,7 @@ fn a_run_reports_on_standard_output_and_shows_its_progress_on_the_other() {
     assert!(first.stdout.lines().all(|line| line == line.trim_end()), "{first:?}");
     assert!(first.stderr.starts_with("2 partitions\n"), "{first:?}");
     assert_eq!(first.stderr.matches(": done: ").count(), 2, "{first:?}");
-    machine.on_leads("run", &[]).with(0).says(&["there was nothing new (0 records in "]);
+    machine.on_leads("run", &[]).with(0).says(&["there was nothing new"]);
     machine.assert_landed();
 }
 
@@ -192,4 +192,15 @@ fn no_secret_is_on_any_output_at_any_level() {
     // And nothing is said at all where nothing needs attention.
     let help = end(sluice().args(["run", "--help"])).with(0);
     assert_eq!(help.stderr, "");
+}
+
+#[test]
+fn a_result_that_cannot_be_written_is_a_failure() {
+    let machine = Machine::start();
+    for command in ["validate", "discover", "read"] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let status =
+            machine.command(&[command, "leads.toml"]).stdout(full).stderr(Stdio::null()).status().unwrap();
+        assert_eq!(status.code(), Some(1), "{command}");
+    }
 }

@@ -99,7 +99,7 @@ fn an_api_version_that_has_ended_is_told_with_the_key_to_change() {
     let machine = Machine::faulty(&["linkedin.sunset.202609=2026-01-01"]);
     let sentence =
         "version 202609 of the linkedin api is not active: set `version` in the source's configuration";
-    machine.on_leads("run", &[]).with(1).says(&[sentence, "nothing could be read"]);
+    machine.on_leads("run", &[]).with(1).says(&[sentence, "the run did not start"]);
     machine.on_leads("check", &[]).with(4).says(&[sentence]);
 }
 
@@ -115,4 +115,17 @@ fn a_vendor_that_cannot_be_reached_is_no_missing_right() {
         let ended = machine.on_leads(command, &words).with(1);
         ended.says(&["no answer from `http://127.0.0.1:9`", "refused"]);
     }
+}
+
+#[test]
+fn a_token_endpoint_that_cannot_be_reached_has_refused_nothing() {
+    let machine = Machine::start();
+    let words = [
+        "--set",
+        "limits.retry_attempts=1",
+        "--set",
+        "credentials.dataverse.token_url=\"http://127.0.0.1:9/token\"",
+    ];
+    let ended = machine.on_leads("check", &words).with(1);
+    ended.says(&["credential `dataverse`", "the token endpoint gave no answer"]);
 }

@@ -1,10 +1,8 @@
 //! The report of a run, for people.
 
-use std::sync::atomic::Ordering;
-
 use comfy_table::{CellAlignment, Table};
 
-use crate::capabilities::http::Http;
+use crate::capabilities::http::Traffic;
 use crate::cli::discover::word;
 use crate::cli::output::{amount, config_key, duration, lines, table};
 use crate::failure::Failure;
@@ -17,7 +15,7 @@ const COLUMNS: [&str; 9] =
 /// From so many columns on there is room for ids beside names.
 const WIDE: u16 = 110;
 
-pub(super) fn text(report: &RunReport, http: &Http) -> String {
+pub(super) fn text(report: &RunReport, traffic: &Traffic) -> String {
     let mut parts = Vec::new();
     if !report.partitions.is_empty() {
         parts.push(lines(&rows(report)));
@@ -29,7 +27,7 @@ pub(super) fn text(report: &RunReport, http: &Http) -> String {
         let code = failure.code.as_ref().map(|code| format!(" ({code})")).unwrap_or_default();
         parts.push(format!("error: {}{code}{at}", failure.message));
     }
-    parts.extend(traffic(http));
+    parts.extend(trouble_sent(traffic));
     parts.push(last_line(report));
     parts.join("\n")
 }
@@ -120,11 +118,8 @@ fn trouble(partition: &PartitionReport) -> Option<String> {
 }
 
 /// Requests that met trouble; silent when none did.
-fn traffic(http: &Http) -> Option<String> {
-    let tally = http.tally();
-    let of = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
-    let (repeated, throttled) = (of(&tally.repeated), of(&tally.throttled));
-    let (denied, malformed) = (of(&tally.denied), of(&tally.malformed));
+fn trouble_sent(traffic: &Traffic) -> Option<String> {
+    let Traffic { sent, repeated, throttled, denied, malformed } = *traffic;
     let mut told = Vec::new();
     for (count, what) in [
         (throttled, "answered with 429 or 503"),
@@ -136,7 +131,7 @@ fn traffic(http: &Http) -> Option<String> {
             told.push(format!("{count} {what}"));
         }
     }
-    (!told.is_empty()).then(|| format!("{}: {}", amount(of(&tally.sent), "request"), told.join(", ")))
+    (!told.is_empty()).then(|| format!("{}: {}", amount(sent, "request"), told.join(", ")))
 }
 
 fn last_line(report: &RunReport) -> String {
@@ -146,14 +141,22 @@ fn last_line(report: &RunReport) -> String {
         Verdict::Landed => "everything that was read has landed",
         Verdict::DeadLetters => "finished; the rejected records are kept as dead letters with their causes",
         Verdict::Stopped => "stopped; the next run goes on from here",
-        Verdict::Failed if report.counts == Counts::default() => "failed; nothing was moved",
+        Verdict::Failed if landed(&report.counts) == 0 => "failed; nothing was moved",
         Verdict::Failed => "failed in part; what landed is kept, and the next run goes on from there",
-        Verdict::NothingStarted => "nothing could be read",
+        Verdict::NothingStarted => "the run did not start",
     };
+    if report.counts.read == 0 {
+        return sentence.to_owned();
+    }
     format!(
         "{sentence} ({} in {}, {:.0} a second)",
         amount(report.counts.read, "record"),
         duration(report.seconds),
         report.records_per_second
     )
+}
+
+/// Records that changed something at the sink, or were found to be there.
+fn landed(counts: &Counts) -> u64 {
+    counts.created + counts.updated + counts.upserted + counts.unchanged + counts.deleted + counts.settled
 }
