@@ -122,12 +122,12 @@ mod tests {
 
     #[test]
     fn a_repeated_form_is_kept_once() {
-        let form = json!({"id": 1, "content": "x".repeat(500)});
-        let page = json!([{"id": 1, "form": form}, {"form": form, "id": 2}, {"form": {"id": 2}}]);
-        let body = page.to_string();
+        // Written out, since the order of a JSON value's members is no one's promise.
+        let form = format!(r#"{{"id":1,"content":"{}"}}"#, "x".repeat(500));
+        let body = format!(r#"[{{"id":1,"form":{form}}},{{"form":{form},"id":2}},{{"form":{{"id":2}}}}]"#);
         let slim = slim(body.as_bytes());
-        assert_eq!(slim.rest, br#"[{"form":[0],"id":1},{"form":[0],"id":2},{"form":[1]}]"#.as_slice());
-        assert_eq!(restored(body.as_bytes()), page);
+        assert_eq!(slim.rest, br#"[{"id":1,"form":[0]},{"form":[0],"id":2},{"form":[1]}]"#.as_slice());
+        assert_eq!(restored(body.as_bytes()), serde_json::from_str::<Value>(&body).unwrap());
     }
 
     #[test]
