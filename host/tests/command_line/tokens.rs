@@ -84,7 +84,7 @@ fn a_token_without_the_scope_names_scope_and_product() {
     run.says(&[
         "linkedin does not let this token read the lead responses of ad account",
         "request the Lead Sync API product",
-        "add r_marketing_leadgen_automation to the credential's scopes",
+        "authorize the member again with the scope r_marketing_leadgen_automation",
         "failed; nothing was moved",
     ]);
     let check = with(&machine, "check", name, token).with(4);
