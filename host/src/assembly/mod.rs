@@ -18,7 +18,7 @@ use crate::credentials::Credentials;
 use crate::manifest::{Credential, Limits, Pipeline};
 use crate::origin::Origin;
 use crate::pipeline::port::Mode;
-use crate::pipeline::{Job, Settings};
+use crate::pipeline::{Job, RetryPolicy, Settings};
 use crate::runtime::{self, ComponentConnect, Grants, LoadError, Side};
 
 pub use clock::SystemClock;
@@ -91,6 +91,10 @@ pub fn job(pipeline: &Pipeline, mode: Mode, jitter_seed: u64) -> Job {
         page_bytes: limits.page_bytes,
         pages_in_flight: limits.pages_in_flight,
         partitions_in_flight: limits.partitions_in_flight,
+        retry: RetryPolicy {
+            max_wait: Duration::from_secs(u64::from(limits.wait_total_s)),
+            ..RetryPolicy::default()
+        },
         ..Settings::default()
     };
     if let Some(pages) = limits.tick_pages {

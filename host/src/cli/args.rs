@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use super::selection::Selection;
 use crate::manifest::Override;
 
 /// Moves records between sandboxed components, as a manifest says.
@@ -89,7 +90,10 @@ pub(super) enum Command {
     /// Try every right and setting that the pipeline needs, on both sides
     Check(Manifest),
     /// List the partitions of the pipeline's stream and their states
-    Discover(Manifest),
+    #[command(
+        after_long_help = "Examples:\n  sluice discover pipeline.toml\n  sluice discover pipeline.toml --output json | jq '.[] | select(.state != \"active\")'"
+    )]
+    Discover(Discover),
     /// Read records and print them; stops before the sink and moves no cursor
     #[command(
         after_long_help = "Examples:\n  sluice read pipeline.toml --limit 5\n  sluice read pipeline.toml --partition ID | jq .data"
@@ -97,7 +101,7 @@ pub(super) enum Command {
     Read(Read),
     /// Move what is new from the source to the sink
     #[command(
-        after_long_help = "Examples:\n  sluice run pipeline.toml\n  sluice run pipeline.toml --plan\n  sluice run pipeline.toml --set limits.page_records=100 --output json"
+        after_long_help = "Examples:\n  sluice run pipeline.toml\n  sluice run pipeline.toml --plan\n  sluice run pipeline.toml --since 2026-08-01 --until 2026-09-01 --plan\n  sluice run pipeline.toml --set limits.page_records=100 --output json"
     )]
     Run(Run),
     /// Show what a component is: contract, imports, streams, schemas, wanted credentials and origins
@@ -144,11 +148,23 @@ pub(super) enum RecordFormat {
     Jsonl,
 }
 
+/// Arguments of `discover`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Discover {
+    #[command(flatten)]
+    pub(super) manifest: Manifest,
+    /// Only list; do not try whether each partition may be read
+    #[arg(long)]
+    pub(super) no_probe: bool,
+}
+
 /// Arguments of `run`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Run {
     #[command(flatten)]
     pub(super) manifest: Manifest,
+    #[command(flatten)]
+    pub(super) selection: Selection,
     /// Say what would be done; write nothing and move no cursor
     #[arg(long, visible_alias = "dry-run")]
     pub(super) plan: bool,

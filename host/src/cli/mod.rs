@@ -14,6 +14,7 @@ mod progress;
 mod prologue;
 mod read;
 mod run;
+mod selection;
 mod signals;
 mod validate;
 
@@ -67,7 +68,7 @@ async fn dispatch(args: &Args, output: &Output) -> Exit {
     match &args.command {
         Command::Validate(manifest) => validate::validate(manifest, output),
         Command::Check(manifest) => check::check(manifest, output).await,
-        Command::Discover(manifest) => discover::discover(manifest, output).await,
+        Command::Discover(discover) => discover::discover(discover, output).await,
         Command::Read(read) => read::read(read, output).await,
         Command::Run(run) => run::run(run, output).await,
         Command::Inspect(inspect) => inspect::inspect(inspect, output),

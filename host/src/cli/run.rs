@@ -26,6 +26,10 @@ pub(super) async fn run(arguments: &args::Run, output: &Output) -> Exit {
         Err(exit) => return exit,
     };
     let pipeline = &loaded.pipeline;
+    let selection = match arguments.selection.to_json(SystemClock.now_ms()) {
+        Ok(selection) => selection,
+        Err(message) => return output.fail(Exit::Usage, &message),
+    };
     let path = store_path(arguments, pipeline.store_path.as_ref(), &pipeline.name);
     let store = match SqliteStore::open(path, &StoreOptions::default()) {
         Ok(store) => store,
@@ -38,7 +42,11 @@ pub(super) async fn run(arguments: &args::Run, output: &Output) -> Exit {
     let mode = if arguments.plan { Mode::Plan } else { Mode::Apply };
     let clock = Arc::new(SystemClock);
     let jitter = u64::from(std::process::id()) ^ clock.now_ms();
-    let job = Arc::new(job(pipeline, mode, jitter));
+    let mut job = job(pipeline, mode, jitter);
+    // A cursor of its own, forgotten at the end: the incremental one stays where it is.
+    job.sweep = selection.is_some();
+    job.selection = selection.map(Into::into);
+    let job = Arc::new(job);
     let engine = Engine {
         connect: Arc::new(assembly.connect),
         store: Arc::new(store),

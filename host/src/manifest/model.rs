@@ -201,6 +201,10 @@ pub struct Limits {
     /// Most seconds spent on all tries of one request, waits included.
     #[schemars(range(min = 1, max = 3600))]
     pub retry_total_s: u32,
+    /// Most seconds that a partition waits where the vendor asks to wait, such as until a daily quota is renewed; one
+    /// that is asked to wait longer ends, and the report says when it can go on.
+    #[schemars(range(min = 0, max = 172_800))]
+    pub wait_total_s: u32,
 }
 
 impl Default for Limits {
@@ -220,6 +224,7 @@ impl Default for Limits {
             component_bytes: 32 << 20,
             retry_attempts: 5,
             retry_total_s: 300,
+            wait_total_s: 600,
         }
     }
 }

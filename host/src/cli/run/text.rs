@@ -6,7 +6,8 @@ use crate::capabilities::http::Traffic;
 use crate::cli::discover::word;
 use crate::cli::output::{amount, config_key, duration, lines, table};
 use crate::failure::Failure;
-use crate::pipeline::{End, PartitionReport, RunReport, Verdict};
+use crate::cli::selection::instant;
+use crate::pipeline::{End, PartitionReport, RunReport, TickReport, Verdict};
 use crate::store::Counts;
 
 const COLUMNS: [&str; 9] =
@@ -79,6 +80,9 @@ fn end_word(end: &End) -> &'static str {
     }
 }
 
+/// What lies nearer than this is not told as a time of day, in milliseconds.
+const SOON_MS: u64 = 5 * 60_000;
+
 /// Most partitions that are named before one sentence that is true of all.
 const NAMED: usize = 3;
 
@@ -106,6 +110,10 @@ fn all_of(names: &[&str]) -> String {
 fn trouble(partition: &PartitionReport) -> Option<String> {
     match partition.tick.as_ref().map(|tick| &tick.end) {
         Some(End::Failed(failure)) => Some(match failure {
+            Failure::Retryable { .. } => match partition.tick.as_ref().and_then(goes_on_ms) {
+                Some(at_ms) => format!("{failure}; it can go on from {}", instant(at_ms)),
+                None => failure.to_string(),
+            },
             Failure::Invalid { path, .. } if !path.is_empty() => {
                 format!("{failure}; see `{}`", config_key(path))
             }
@@ -115,6 +123,12 @@ fn trouble(partition: &PartitionReport) -> Option<String> {
         None => partition.message.as_ref().map(|message| format!("{}: {message}", word(partition.state))),
         Some(_) => None,
     }
+}
+
+/// When a partition that waits for the vendor can go on; none where it would be at once.
+fn goes_on_ms(tick: &TickReport) -> Option<u64> {
+    let wake_in_ms = tick.wake_in_ms.filter(|&wake_in_ms| wake_in_ms >= SOON_MS)?;
+    Some(tick.finished_ms.saturating_add(wake_in_ms))
 }
 
 /// Requests that met trouble; silent when none did.
