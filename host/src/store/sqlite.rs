@@ -39,7 +39,7 @@ pub struct StoreOptions {
 
 impl Default for StoreOptions {
     fn default() -> Self {
-        Self { busy_timeout: Duration::from_secs(10), cache_kib: 8 * 1024, max_pages: None }
+        Self { busy_timeout: Duration::from_secs(10), cache_kib: 2 * 1024, max_pages: None }
     }
 }
 
