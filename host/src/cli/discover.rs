@@ -118,10 +118,13 @@ fn rows<'p>(partitions: impl Iterator<Item = &'p Partition>) -> Table {
     rows
 }
 
-/// Ids and names side by side, as many as the terminal takes, read downwards.
+/// Ids and names side by side, as many as the terminal takes, read downwards. What all ids begin with is told once.
 fn columns(partitions: &[&Partition]) -> String {
-    let entries: Vec<String> =
-        partitions.iter().map(|partition| format!("{}  {}", partition.id, partition.name)).collect();
+    let prefix = common_prefix(partitions);
+    let entry = |partition: &&Partition| {
+        format!("{}  {}", partition.id.get(prefix.len()..).unwrap_or(&partition.id), partition.name)
+    };
+    let entries: Vec<String> = partitions.iter().map(entry).collect();
     let width = entries.iter().map(|entry| entry.chars().count()).max().unwrap_or(0) + GAP;
     let room = usize::from(table(&[]).width().unwrap_or(0));
     let across = (room.saturating_add(GAP) / width.max(1)).clamp(1, entries.len().max(1));
@@ -130,7 +133,15 @@ fn columns(partitions: &[&Partition]) -> String {
         let cells = entries.iter().skip(row).step_by(down);
         cells.map(|entry| format!("{entry:<width$}")).collect::<String>().trim_end().to_owned()
     };
-    format!("active:\n{}", (0..down).map(line).collect::<Vec<_>>().join("\n"))
+    let heading = if prefix.is_empty() { "active:".to_owned() } else { format!("active, each {prefix}...") };
+    format!("{heading}\n{}", (0..down).map(line).collect::<Vec<_>>().join("\n"))
+}
+
+/// What all ids begin with, up to a colon.
+fn common_prefix<'p>(partitions: &[&'p Partition]) -> &'p str {
+    let prefix = |id: &'p str| id.rfind(':').and_then(|at| id.get(..=at));
+    let first = partitions.first().and_then(|partition| prefix(&partition.id)).unwrap_or_default();
+    if partitions.iter().all(|partition| partition.id.starts_with(first)) { first } else { "" }
 }
 
 pub(super) fn word(state: PartitionState) -> &'static str {
@@ -162,17 +173,18 @@ mod tests {
             (0..300).map(|number| partition(number, PartitionState::Active, None)).collect();
         partitions.push(partition(300, PartitionState::Forbidden, Some("no role")));
         let told = text("things", &partitions);
-        let (trouble, rest) = told.split_once("active:\n").unwrap();
+        let (trouble, rest) = told.split_once("active, each A:...\n").unwrap();
         assert!(trouble.contains("A:300") && trouble.contains("forbidden") && trouble.contains("no role"));
         assert!(rest.lines().all(|line| line.len() <= 120), "{rest}");
-        assert!((0..300).all(|number| rest.contains(&format!("A:{number}  name {number}"))));
+        assert!((0..300).all(|number| rest.contains(&format!("{number}  name {number}"))));
         assert!(told.lines().count() < 60, "{}", told.lines().count());
         assert!(told.ends_with("301 partitions of stream `things`, 300 active"));
     }
 
     #[test]
     fn a_refusal_is_a_state_and_an_outage_is_not() {
-        let refused = Failure::Forbidden { detail: crate::failure::Detail::new("no role"), missing: "role".into() };
+        let refused =
+            Failure::Forbidden { detail: crate::failure::Detail::new("no role"), missing: "role".into() };
         let mut tried = partition(1, PartitionState::Active, None);
         judge(&mut tried, Some(refused));
         assert_eq!(tried.state, PartitionState::Forbidden);

@@ -43,7 +43,9 @@ pub(crate) struct Narrowed {
 
 fn attribute(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
-        Some((name, value)) if !name.is_empty() && !value.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        Some((name, value)) if !name.is_empty() && !value.is_empty() => {
+            Ok((name.to_owned(), value.to_owned()))
+        }
         _ => Err("write NAME=VALUE, such as `account=503000111`".to_owned()),
     }
 }
@@ -63,7 +65,8 @@ impl Selection {
     /// The contract's selection; none where everything is meant. The same words give the same text, except for ages.
     pub(super) fn to_json(&self, now_ms: u64) -> Result<Option<String>, String> {
         let time = |flag: &str, text: Option<&String>| {
-            text.map(|text| instant_ms(text, now_ms).map_err(|problem| format!("{flag} {problem}"))).transpose()
+            text.map(|text| instant_ms(text, now_ms).map_err(|problem| format!("{flag} {problem}")))
+                .transpose()
         };
         let since_ms = time("--since", self.since.as_ref())?;
         let until_ms = time("--until", self.until.as_ref())?;
@@ -85,7 +88,8 @@ impl Narrowed {
     /// Sorted and each once, so that the order of the words does not matter.
     fn attributes(&self) -> BTreeMap<String, Vec<String>> {
         let short = [("account", &self.account), ("form", &self.form), ("kind", &self.kind)];
-        let short = short.into_iter().flat_map(|(name, values)| values.iter().map(move |value| (name, value)));
+        let short =
+            short.into_iter().flat_map(|(name, values)| values.iter().map(move |value| (name, value)));
         let long = self.attributes.iter().map(|(name, value)| (name.as_str(), value));
         let mut attributes: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for (name, value) in long.chain(short) {
@@ -108,7 +112,9 @@ fn text(told: &Told) -> Option<String> {
 /// Epoch milliseconds of a date (its beginning in UTC), an instant, or an age.
 fn instant_ms(text: &str, now_ms: u64) -> Result<u64, String> {
     let wrong = || {
-        format!("`{text}` is no time: write a date (2026-08-01), an instant (2026-08-01T09:00:00Z) or an age (30d, 12h)")
+        format!(
+            "`{text}` is no time: write a date (2026-08-01), an instant (2026-08-01T09:00:00Z) or an age (30d, 12h)"
+        )
     };
     let instant = match (text.parse::<Timestamp>(), text.parse::<Date>(), text.parse::<Span>()) {
         (Ok(instant), ..) => instant,
@@ -178,7 +184,9 @@ mod tests {
         let told = selection("2026-08-01", "2026-08-02").to_json(NOON_MS).unwrap();
         let range = format!(r#"{{"since_ms":{},"until_ms":{}}}"#, NOON_MS - 43_200_000, NOON_MS + 43_200_000);
         assert_eq!(told, Some(range));
-        assert!(selection("2026-08-02", "2026-08-01").to_json(NOON_MS).unwrap_err().contains("before --until"));
+        assert!(
+            selection("2026-08-02", "2026-08-01").to_json(NOON_MS).unwrap_err().contains("before --until")
+        );
         assert!(selection("soon", "").to_json(NOON_MS).unwrap_err().starts_with("--since `soon` is no time"));
     }
 

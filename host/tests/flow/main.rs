@@ -5,7 +5,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed, also in its helpers")]
 
+mod backfill;
+mod concurrency;
 mod crash;
+mod discovery;
 mod end_to_end;
 mod faults;
 mod ledger;

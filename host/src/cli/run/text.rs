@@ -5,8 +5,8 @@ use comfy_table::{CellAlignment, Table};
 use crate::capabilities::http::Traffic;
 use crate::cli::discover::word;
 use crate::cli::output::{amount, config_key, duration, lines, table};
-use crate::failure::Failure;
 use crate::cli::selection::instant;
+use crate::failure::Failure;
 use crate::pipeline::{End, PartitionReport, RunReport, TickReport, Verdict};
 use crate::store::Counts;
 
