@@ -17,7 +17,9 @@ pub(super) fn parse(bytes: &[u8]) -> Result<NoticeRequest, String> {
     let mut request = httparse::Request::new(&mut headers);
     let head = match request.parse(bytes) {
         Ok(httparse::Status::Complete(head)) if head <= MAX_HEAD_BYTES => head,
-        Ok(httparse::Status::Complete(_)) => return Err(format!("its head is larger than {MAX_HEAD_BYTES} bytes")),
+        Ok(httparse::Status::Complete(_)) => {
+            return Err(format!("its head is larger than {MAX_HEAD_BYTES} bytes"));
+        }
         Ok(httparse::Status::Partial) => return Err("its head does not end with an empty line".to_owned()),
         Err(error) => return Err(format!("it is no HTTP/1.1 request: {error}")),
     };
@@ -26,7 +28,9 @@ pub(super) fn parse(bytes: &[u8]) -> Result<NoticeRequest, String> {
     let headers: Vec<(String, String)> = request
         .headers
         .iter()
-        .map(|header| (header.name.to_ascii_lowercase(), String::from_utf8_lossy(header.value).trim().to_owned()))
+        .map(|header| {
+            (header.name.to_ascii_lowercase(), String::from_utf8_lossy(header.value).trim().to_owned())
+        })
         .collect();
     if headers.iter().any(|(name, _)| name == "transfer-encoding") {
         return Err("its body has a transfer encoding; pass the body as it is after decoding".to_owned());
@@ -55,7 +59,8 @@ mod tests {
 
     #[test]
     fn head_and_body_are_told_apart_and_bytes_stay_as_they_are() {
-        let request = parse(b"POST /hook?a=1&b=%20 HTTP/1.1\r\nHost: x\r\nX-Sig: aB\r\n\r\n{\"a\": 1}\xff\n").unwrap();
+        let request =
+            parse(b"POST /hook?a=1&b=%20 HTTP/1.1\r\nHost: x\r\nX-Sig: aB\r\n\r\n{\"a\": 1}\xff\n").unwrap();
         assert_eq!((request.method.as_str(), request.query.as_str()), ("POST", "a=1&b=%20"));
         assert_eq!(request.headers[1], ("x-sig".to_owned(), "aB".to_owned()));
         assert_eq!(request.body, b"{\"a\": 1}\xff\n");

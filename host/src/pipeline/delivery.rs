@@ -5,8 +5,7 @@
 //! delivery never moves the cursor of a pull.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
-use std::fmt::Write;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -47,6 +46,8 @@ pub(super) struct Pushed<R, S, C> {
 struct Keyed<'a> {
     #[serde(borrow)]
     key: Cow<'a, str>,
+    #[serde(default)]
+    time: Option<u64>,
 }
 
 impl<R: Source, S: Store, C: Clock> Source for Pushed<R, S, C> {
@@ -112,42 +113,44 @@ impl<R: Source, S: Store, C: Clock> Pushed<R, S, C> {
 
     /// Fetches the records of a group. Those that cannot be read yet are put off.
     async fn page(&self, stream: &str, group: &[Notice]) -> Result<Page, Failure> {
-        let wanted = || group.iter().filter(|notice| notice.op == Op::Upsert);
-        let keys: Vec<String> = wanted().map(|notice| notice.key.to_string()).collect();
-        let fetched = match keys.is_empty() {
-            true => Page::default(),
-            false => self.source.fetch(stream, keys).await?,
-        };
-        let found = found(&fetched.records, wanted())?;
+        let fetched = self.ask(stream, group).await?;
+        let found = found(&fetched.records, group)?;
         let now_ms = self.clock.now_ms();
-        let mut page = Page { more: true, ..fetched };
-        if !page.records.is_empty() && !page.records.ends_with('\n') {
-            page.records.push('\n');
-        }
+        let mut page = Page { more: true, facts: fetched.facts, ..Page::default() };
         let mut put_off = Vec::new();
         for notice in group {
-            let line = match notice.op {
-                Op::Delete => withdrawn(stream, notice),
-                Op::Upsert if found.contains(&*notice.key) => String::new(),
-                Op::Upsert if now_ms.saturating_sub(notice.received_ms) < PATIENCE_MS => {
+            let shown = found.get(&*notice.key);
+            let line = match (notice.op, shown) {
+                (Op::Upsert, Some(shown)) => Cow::Borrowed(shown.line),
+                // It came to be anew after it was withdrawn, and that notice is still to come.
+                (Op::Delete, Some(shown)) if shown.time_ms > notice.time_ms => Cow::Borrowed(shown.line),
+                (Op::Delete, _) => withdrawn(stream, notice).into(),
+                (Op::Upsert, None) if now_ms.saturating_sub(notice.received_ms) < PATIENCE_MS => {
                     put_off.push((notice.id, now_ms.saturating_add(delay_ms(notice.attempts))));
                     continue;
                 }
-                Op::Upsert => gone(stream, notice),
+                (Op::Upsert, None) => gone(stream, notice).into(),
             };
             page.records.push_str(&line);
+            page.records.push('\n');
             page.notices.push(notice.id);
         }
-        // One that is due at a different time than its page must not be taken for settled, so it is put off first.
         if !put_off.is_empty() {
             self.store.put_off(put_off).await?;
         }
-        page.cursor.clear();
-        for notice in page.notices.iter().take(1) {
-            // Each page begins with another notice, so each cursor is another.
-            let _ = write!(page.cursor, "{notice:?} {now_ms}");
-        }
+        // Each page begins with another notice, or with the same at another time, so each cursor is another.
+        page.cursor = format!("{:?} {now_ms}", page.notices.first());
         Ok(page)
+    }
+
+    /// Asks the vendor for the group's records. Where only deletes are due, a refusal keeps none of them back.
+    async fn ask(&self, stream: &str, group: &[Notice]) -> Result<Page, Failure> {
+        let keys = group.iter().map(|notice| notice.key.to_string()).collect();
+        match self.source.fetch(stream, keys).await {
+            Err(failure @ Failure::Retryable { .. }) => Err(failure),
+            Err(_) if group.iter().all(|notice| notice.op == Op::Delete) => Ok(Page::default()),
+            answered => answered,
+        }
     }
 }
 
@@ -158,24 +161,30 @@ fn group(due: Vec<Notice>, in_hand: &HashSet<NoticeId>) -> Vec<Notice> {
     free.take_while(|notice| keys.insert(Arc::clone(&notice.key))).take(MAX_KEYS as usize).collect()
 }
 
-/// The keys that were fetched; all of them must have been asked for.
-fn found<'n>(records: &str, wanted: impl Iterator<Item = &'n Notice>) -> Result<HashSet<String>, Breach> {
-    let wanted: HashSet<&str> = wanted.map(|notice| &*notice.key).collect();
-    let mut found = HashSet::new();
+/// A record that was fetched.
+struct Shown<'p> {
+    time_ms: u64,
+    line: &'p str,
+}
+
+/// The records that were fetched, by key; all of them must have been asked for.
+fn found<'p>(records: &'p str, group: &[Notice]) -> Result<HashMap<String, Shown<'p>>, Breach> {
+    let wanted: HashSet<&str> = group.iter().map(|notice| &*notice.key).collect();
+    let mut found = HashMap::new();
     for (index, line) in records.lines().enumerate() {
         let keyed: Keyed<'_> = serde_json::from_str(line)
             .map_err(|error| Breach::NotAnEnvelope { line: index + 1, problem: problem(&error) })?;
         if !wanted.contains(&*keyed.key) {
             return Err(Breach::NotAskedFor { line: index + 1 });
         }
-        found.insert(keyed.key.into_owned());
+        found.insert(keyed.key.into_owned(), Shown { time_ms: keyed.time.unwrap_or(0), line });
     }
     Ok(found)
 }
 
 fn withdrawn(stream: &str, notice: &Notice) -> String {
     let envelope = json!({ "key": &*notice.key, "op": "delete", "stream": stream, "time": notice.time_ms });
-    format!("{envelope}\n")
+    envelope.to_string()
 }
 
 /// A record that the vendor told of and never showed, kept with that cause.
@@ -187,7 +196,7 @@ fn gone(stream: &str, notice: &Notice) -> String {
     let envelope = json!({
         "key": &*notice.key, "op": "upsert", "stream": stream, "time": notice.time_ms, "data": {}, "skip": skip,
     });
-    format!("{envelope}\n")
+    envelope.to_string()
 }
 
 fn delay_ms(attempts: u32) -> u64 {

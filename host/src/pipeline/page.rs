@@ -48,9 +48,10 @@ impl<W: Sink, S: Store, C: Clock> Desk<W, S, C> {
             let withdrawals = self.store.withdrawals(partition, work.probes()).await?;
             work.withdraw(&withdrawals);
             let mut answers = self.store.settled(partition, work.probes()).await?;
-            // What the ledger says of a record from before its withdrawal no longer holds.
+            // What the ledger says of a record from before its withdrawal no longer holds; and a delete is sent as often
+            // as it is due.
             for (answer, withdrawal) in answers.iter_mut().zip(&withdrawals) {
-                *answer &= *withdrawal != Withdrawal::Lifted;
+                *answer &= *withdrawal == Withdrawal::Never;
             }
             work.settle(&answers);
         }

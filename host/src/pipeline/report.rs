@@ -273,7 +273,13 @@ impl RunReport {
                 Verdict::Landed
             };
         }
-        if self.failure.is_some() || ticks().any(|tick| matches!(tick.end, End::Failed(_) | End::Superseded))
+        // Whoever took over a delivery works off its notices.
+        let superseded = |partition: &PartitionReport| {
+            partition.tick.as_ref().is_some_and(|tick| tick.end == End::Superseded)
+        };
+        if self.failure.is_some()
+            || self.partitions.iter().any(superseded)
+            || ticks().any(|tick| matches!(tick.end, End::Failed(_)))
         {
             Verdict::Failed
         } else if self.stopped {

@@ -47,7 +47,7 @@ pub(super) fn page(
     // First, so that a stale worker costs nothing more.
     advance(transaction, page)?;
     entries(transaction, tables, page)?;
-    notice::settle(transaction, &page.notices)?;
+    notice::settle(transaction, &page.notices, page.at_ms)?;
     notice::rearm(transaction, page.lease.partition, &page.entries, page.at_ms)?;
     if resolves_dead_letters(transaction, &page.lease)? {
         resolve(transaction, page)?;

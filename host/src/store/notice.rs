@@ -18,6 +18,8 @@ const MAX_WAITING: i64 = 1_000_000;
 const KEEP_UPSERTS_MS: u64 = 30 * 86_400_000;
 /// How long a tombstone is kept: longer than any vendor offers the record to be read again, in milliseconds.
 const KEEP_DELETES_MS: u64 = 400 * 86_400_000;
+/// When a delete is carried out for the second time, in milliseconds: no write takes so long.
+const CONFIRM_AFTER_MS: u64 = 15 * 60_000;
 /// Most settled notices that are forgotten at a time.
 const MAX_FORGOTTEN: i64 = 1_000;
 
@@ -47,7 +49,7 @@ pub struct Receipt {
     pub new: u64,
     /// Were known already.
     pub repeated: u64,
-    /// Upserts that are older than a delete of their key.
+    /// Are older than what is known of their key already.
     pub void: u64,
 }
 
@@ -125,12 +127,18 @@ fn keep(
     receipt: &mut Receipt,
 ) -> rusqlite::Result<()> {
     let time_ms = signed(change.time_ms);
-    let void = change.op == Op::Upsert
-        && transaction
-            .prepare_cached(
-                "SELECT EXISTS (SELECT 1 FROM notice WHERE partition_id = ?1 AND key = ?2 AND op = 1 AND time_ms >= ?3)",
-            )?
-            .query_row(params![partition, change.key, time_ms], |row| row.get(0))?;
+    // What the other kind of notice has overtaken; of one moment, the delete counts.
+    let overtaken = match change.op {
+        Op::Upsert => {
+            "SELECT EXISTS (SELECT 1 FROM notice WHERE partition_id = ?1 AND key = ?2 AND op = 1 AND time_ms >= ?3)"
+        }
+        Op::Delete => {
+            "SELECT EXISTS (SELECT 1 FROM notice WHERE partition_id = ?1 AND key = ?2 AND op = 0 AND time_ms > ?3)"
+        }
+    };
+    let void: bool = transaction
+        .prepare_cached(overtaken)?
+        .query_row(params![partition, change.key, time_ms], |row| row.get(0))?;
     let due_ms = (!void).then(|| signed(at_ms));
     let kept = transaction
         .prepare_cached(
@@ -142,6 +150,10 @@ fn keep(
         (0, _) => receipt.repeated += 1,
         (_, true) => receipt.void += 1,
         (_, false) => receipt.new += 1,
+    }
+    if kept == 1 && change.op == Op::Upsert && !void {
+        // It came to be anew, so what withdrew it before is over.
+        end_deletes(transaction, partition, &change.key, time_ms)?;
     }
     if kept == 1 && change.op == Op::Delete {
         // What came to be before it was withdrawn is no longer fetched.
@@ -234,14 +246,22 @@ pub(super) fn put_off(transaction: &Transaction<'_>, notices: &[(NoticeId, u64)]
     Ok(())
 }
 
-/// Marks notices whose outcomes share this transaction.
-pub(super) fn settle(transaction: &Transaction<'_>, notices: &[NoticeId]) -> rusqlite::Result<()> {
+/// Marks notices whose outcomes share this transaction. A delete comes due once more, when whoever had read its record
+/// before has written it or died: a worker may die between writing and telling of it, and then nobody else knows.
+pub(super) fn settle(
+    transaction: &Transaction<'_>,
+    notices: &[NoticeId],
+    at_ms: u64,
+) -> rusqlite::Result<()> {
     if notices.is_empty() {
         return Ok(());
     }
-    let mut update = transaction.prepare_cached("UPDATE notice SET due_ms = NULL WHERE id = ?1")?;
+    let mut update = transaction.prepare_cached(
+        "UPDATE notice SET due_ms = iif(op = 1 AND attempts = 0, ?2, NULL), attempts = attempts + 1 WHERE id = ?1",
+    )?;
+    let again_ms = at_ms.saturating_add(CONFIRM_AFTER_MS);
     for notice in notices {
-        update.execute([notice.0])?;
+        update.execute(params![notice.0, signed(again_ms)])?;
     }
     Ok(())
 }
@@ -291,7 +311,7 @@ pub(super) fn withdrawals(
 }
 
 /// Makes every delete due again whose record was written after it by someone who had read it before: deletes come last,
-/// whoever was faster.
+/// whoever was faster. One whose record came to be anew after it is over.
 pub(super) fn rearm(
     transaction: &Transaction<'_>,
     partition: PartitionId,
@@ -304,21 +324,36 @@ pub(super) fn rearm(
     if !entries.iter().any(|entry| landed(&entry)) || !has_deletes(transaction, partition)? {
         return Ok(());
     }
+    let mut again = transaction.prepare_cached(
+        "UPDATE notice SET due_ms = ?4, attempts = 0 WHERE partition_id = ?1 AND key = ?2 AND time_ms = ?3 AND op = 1",
+    )?;
     for entry in entries.iter().filter(landed) {
-        let (withdrawal, deleted) = standing(transaction, partition, &entry.key, entry.time_ms)?;
-        let (Withdrawal::Standing, Some(deleted)) = (withdrawal, deleted) else { continue };
-        let delete = params![partition.0, &*entry.key, deleted];
-        transaction
-            .prepare_cached(
-                "DELETE FROM ledger WHERE partition_id = ?1 AND key = ?2 AND time_ms = ?3 AND op = 1",
-            )?
-            .execute(delete)?;
-        transaction
-            .prepare_cached(
-                "UPDATE notice SET due_ms = ?4 WHERE partition_id = ?1 AND key = ?2 AND time_ms = ?3 AND op = 1",
-            )?
-            .execute(params![partition.0, &*entry.key, deleted, signed(at_ms)])?;
+        match standing(transaction, partition, &entry.key, entry.time_ms)? {
+            (Withdrawal::Standing, Some(deleted)) => {
+                again.execute(params![partition.0, &*entry.key, deleted, signed(at_ms)])?;
+            }
+            (Withdrawal::Lifted, Some(deleted)) => {
+                end_deletes(transaction, partition.0, &entry.key, deleted)?
+            }
+            _ => {}
+        }
     }
+    Ok(())
+}
+
+/// Carries out no delete of a key any more, up to a time.
+fn end_deletes(
+    transaction: &Transaction<'_>,
+    partition: i64,
+    key: &str,
+    until_ms: i64,
+) -> rusqlite::Result<()> {
+    transaction
+        .prepare_cached(
+            "UPDATE notice SET due_ms = NULL
+             WHERE partition_id = ?1 AND key = ?2 AND op = 1 AND time_ms <= ?3 AND due_ms IS NOT NULL",
+        )?
+        .execute(params![partition, key, until_ms])?;
     Ok(())
 }
 

@@ -1,5 +1,6 @@
--- What a vendor's notices said has changed. `due_ms` is when to work on it next; empty once it is settled. A settled
--- delete stays as a tombstone, so that a late page cannot bring its record back. Only keys, never content.
+-- What a vendor's notices said has changed. `due_ms` is when to work on it next; empty once it is settled. A delete is
+-- carried out twice, `attempts` says how often it was; it stays as a tombstone, so that a late page cannot bring its
+-- record back. Only keys, never content.
 CREATE TABLE notice (
     id INTEGER PRIMARY KEY,
     partition_id INTEGER NOT NULL REFERENCES partition (id),

@@ -45,7 +45,8 @@ fn rows(first: &str, partitions: &[PartitionReport], total: Option<&RunReport>) 
     let wide = table.width().is_none_or(|width| width >= WIDE);
     for partition in partitions {
         let named = wide && partition.name != partition.id;
-        let name = if named { format!("{} ({})", partition.name, partition.id) } else { partition.name.clone() };
+        let name =
+            if named { format!("{} ({})", partition.name, partition.id) } else { partition.name.clone() };
         let (counts, end) = match &partition.tick {
             Some(tick) => (tick.counts, end_word(&tick.end)),
             None => (Counts::default(), word(partition.state)),
