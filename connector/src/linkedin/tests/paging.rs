@@ -75,14 +75,24 @@ fn times() -> impl Strategy<Value = Vec<u64>> {
         .prop_map(|groups| groups.concat())
 }
 
+/// A total that is not the truth.
+type Lie = fn(usize, usize) -> u64;
+
 fn behaviours() -> impl Strategy<Value = Behaviour> {
     let echo = prop_oneof![Just(Echo::Asked), Just(Echo::Given), Just(Echo::Length), Just(Echo::Nothing)];
     let limit = prop_oneof![3 => Just(500), 1 => 2_usize..12];
     let too_large = prop_oneof![4 => Just(usize::MAX), 1 => 2_usize..20];
-    (any::<(bool, bool, bool, bool)>(), echo, limit, too_large).prop_map(|(flags, echo, limit, too_large)| {
-        let (newest_first, total, start_inclusive, end_inclusive) = flags;
-        Behaviour { newest_first, total, limit, echo, start_inclusive, end_inclusive, too_large }
-    })
+    let lies = prop_oneof![
+        4 => Just(None),
+        1 => Just(Some((|_, given| given as u64) as Lie)),
+        1 => Just(Some((|truth, _| truth as u64 + 7) as Lie)),
+    ];
+    (any::<(bool, bool, bool, bool)>(), echo, limit, too_large, lies).prop_map(
+        |(flags, echo, limit, too_large, lie)| {
+            let (newest_first, total, start_inclusive, end_inclusive) = flags;
+            Behaviour { newest_first, total, limit, echo, start_inclusive, end_inclusive, too_large, lie }
+        },
+    )
 }
 
 fn hosts() -> impl Strategy<Value = Host> {
@@ -242,16 +252,53 @@ fn a_deletion_inside_a_crowded_millisecond_is_noticed() {
     assert_eq!(got.len(), 60);
 }
 
+/// Every request finds another set: one that came, and two that went.
+fn never_at_rest(link: &Link, keep: fn(&Lead) -> bool, at: u64) {
+    link.0.mover.replace(Some(Box::new(move |leads, served| {
+        leads.push(Lead::new(at + served as u64 % 40, 1_000_000 + served));
+        for _ in 0..2 {
+            let gone = leads.iter().rposition(|lead| !keep(lead) && lead.id.as_bytes()[31] % 3 != 0);
+            gone.map(|gone| leads.remove(gone));
+        }
+    })));
+}
+
 #[test]
-fn a_set_that_never_rests_is_read_with_a_warning() {
-    let times: Vec<u64> = (0..40).map(|number| NOW - DAY + number).collect();
-    let link = Fake::link(Behaviour::default(), leads(&times));
-    link.0.mover.replace(Some(Box::new(|leads, served| leads.push(Lead::new(NOW - DAY + 40, 100 + served)))));
-    let selection = format!(r#"{{"since_ms":{},"until_ms":{}}}"#, NOW - DAY, NOW - DAY + 41);
-    let pages = Host::wide(10).sweep(&link, None, Some(&selection));
-    let got: BTreeSet<u64> = delivered(&pages).into_iter().map(|(time, _)| time).collect();
-    assert!(times.iter().all(|time| got.contains(time)));
-    assert!(pages.iter().any(|page| page.facts.as_deref().is_some_and(|facts| facts.contains("warnings"))));
+fn a_set_that_never_rests_loses_nothing_that_stays() {
+    for newest_first in [true, false] {
+        for total in [true, false] {
+            let times: Vec<u64> = (0..120).map(|number| NOW - DAY + number / 3).collect();
+            let link = Fake::link(Behaviour { newest_first, total, ..Behaviour::default() }, leads(&times));
+            let stays = |lead: &Lead| lead.time % 2 == 0 && !lead.id.contains("0000f4");
+            let wanted: BTreeSet<String> =
+                link.0.leads.borrow().iter().filter(|lead| stays(lead)).map(|lead| lead.id.clone()).collect();
+            never_at_rest(&link, |lead| lead.time % 2 == 0 && !lead.id.contains("0000f4"), NOW - DAY);
+            let selection = format!(r#"{{"since_ms":{},"until_ms":{}}}"#, NOW - DAY, NOW - DAY + 41);
+            let pages = Host::wide(10).sweep(&link, None, Some(&selection));
+            let got: BTreeSet<String> = delivered(&pages).into_iter().map(|(_, id)| id).collect();
+            let lost: Vec<&String> = wanted.difference(&got).collect();
+            assert!(lost.is_empty(), "newest first {newest_first}, total {total}: lost {lost:?}");
+            assert!(pages.iter().all(|page| page.facts.is_none()), "there is nothing to warn of");
+            let requests = link.0.urls.borrow().len();
+            assert!(requests < 300, "{requests} requests for 12 pages");
+        }
+    }
+}
+
+#[test]
+fn a_crowded_millisecond_that_never_rests_is_put_off() {
+    let link = Fake::link(Behaviour::default(), leads(&[NOW - DAY; 60]));
+    link.0
+        .mover
+        .replace(Some(Box::new(|leads, served| leads.push(Lead::new(NOW - DAY, 1_000_000 + served)))));
+    let selection = format!(r#"{{"since_ms":{},"until_ms":{}}}"#, NOW - DAY, NOW - DAY + 1);
+    let source = Host::wide(10).source(&link);
+    let few = ReadRequest { max_records: 20, ..request(None, Some(&selection)) };
+    let failure = now(source.read(few)).unwrap_err();
+    assert!(
+        matches!(&failure, Failure::Retryable { .. }) && failure.to_string().contains("nothing is lost"),
+        "{failure:?}"
+    );
 }
 
 #[test]
@@ -286,6 +333,7 @@ fn a_selection_narrows_by_time_account_and_form() {
     assert_eq!(sweep(&format!(r#"{{{range},"where":{{"form":["77"]}}}}"#)).len(), 5);
     let requests = link.0.urls.borrow().len();
     assert_eq!(sweep(r#"{"where":{"account":["1"]}}"#).len(), 0);
+    assert_eq!(sweep(r#"{"where":{"organization":["503000111"]}}"#).len(), 0);
     assert_eq!(link.0.urls.borrow().len(), requests, "another account needs no request");
 }
 
@@ -302,7 +350,7 @@ fn refuses_what_it_did_not_offer() {
     let link = Fake::link(Behaviour::default(), Vec::new());
     let source = open(&link, "{}");
     for bad in [
-        ReadRequest { stream: "lead_forms", ..request(None, None) },
+        ReadRequest { stream: "leads", ..request(None, None) },
         ReadRequest { partition: "EVENT:1", ..request(None, None) },
         ReadRequest { partition: "SPONSORED:1&x=2", ..request(None, None) },
         request(Some("{}"), None),
