@@ -86,7 +86,7 @@ impl Chain {
         let is_short = len < count;
         let is_end = is_short && len < longest || len == 0;
         let total_says_more = page.total.is_some_and(|total| total > page.start + len as u64);
-        let last = ids().last().map(str::to_owned);
+        let last = ids().next_back().map(str::to_owned);
         self.pages.push(page);
         let again = self.disputed.take().is_some_and(|(id, earlier)| {
             last.as_ref() == Some(&id) && len < earlier && self.known.len() == before

@@ -69,19 +69,17 @@ enum End {
     Doubtful,
 }
 
-/// Whether the set ends with this page. A total is only a hint: where it speaks of more than a short page shows, the
-/// page after it has to tell.
+/// Whether the set ends with this page. A total can raise a doubt but never lay one to rest: only the page after a short
+/// one shows whether that was the end or LinkedIn's limit, until a longer page has been seen.
 fn end(page: &Lines, count: usize, first: bool, longest: usize) -> End {
     let len = page.len();
     let reached = page.start + len as u64;
-    // A total below what was seen already is no total.
-    match page.total.filter(|&total| total >= reached) {
+    match page.total {
         _ if len == 0 => End::Here,
         _ if len >= count => End::Later,
-        Some(total) if total == reached => End::Here,
-        Some(_) => End::Doubtful,
-        None if first && len >= longest => End::Doubtful,
-        None => End::Here,
+        Some(total) if total > reached => End::Doubtful,
+        _ if first && len >= longest => End::Doubtful,
+        _ => End::Here,
     }
 }
 

@@ -19,8 +19,7 @@ fn crowd() -> Link {
 #[test]
 fn the_first_page_of_a_sweep_names_the_part_beyond_retention() {
     let source = open(&crowd(), r#"{"backfill_days":100}"#);
-    let few = |cursor| ReadRequest { max_records: 100, ..request(cursor, None) };
-    let first = read(&source, few(None));
+    let first = read(&source, ReadRequest { max_records: 100, ..request(None, None) });
     let told = warnings(&first);
     for words in ["SPONSORED", "90 days", "2026-06-13T14:13:20Z to 2026-06-23T14:13:20Z"] {
         assert!(told.contains(words), "{told}");
@@ -28,7 +27,7 @@ fn the_first_page_of_a_sweep_names_the_part_beyond_retention() {
     let mut page = first;
     while page.more {
         let cursor = page.cursor;
-        page = read(&source, few(Some(&cursor)));
+        page = read(&source, ReadRequest { max_records: 100, ..request(Some(&cursor), None) });
         assert_eq!(warnings(&page), "", "only the first page tells");
     }
 }

@@ -97,9 +97,9 @@ fn trap_04_times_are_milliseconds() {
 #[test]
 fn trap_05_structure_is_literal_and_values_are_encoded_once() {
     let mut answers = granted();
-    answers.push(("/organizationAcls", 200, r#"{"elements":[]}"#.to_owned()));
+    answers.insert(0, ("ids=List(", 200, r#"{"results":{}}"#.to_owned()));
     let link = Fake::scripted(answers);
-    let source = open(&link, r#"{"kinds":["SPONSORED","EVENT"]}"#);
+    let source = open(&link, r#"{"kinds":["SPONSORED","COMPANY"]}"#);
     now(source.check()).unwrap();
     now(source.fetch("lead_responses", &["a:b,(c)".to_owned(), "d".to_owned()])).unwrap();
     let urls = link.0.urls.borrow();
@@ -185,7 +185,8 @@ fn trap_12_a_version_that_ends_is_announced_and_one_that_ended_names_its_success
 
 #[test]
 fn trap_17_a_total_that_is_missing_or_wrong_changes_nothing() {
-    let lies: [Option<fn(usize, usize) -> u64>; 5] = [
+    type Lie = fn(usize, usize) -> u64;
+    let lies: [Option<Lie>; 5] = [
         None,
         Some(|_, _| 0),
         Some(|_, given| given as u64),
