@@ -53,8 +53,8 @@ impl Naming {
         let others: Vec<String> =
             others.map(|other| format!("{}s belong in `{}`", other.thing(), other.setting())).collect();
         let others = others.join(", ");
-        format!("the number of an {}, or {}<number>; {others}", self.thing(), self.prefix())
-            .replace("an lead", "a lead")
+        let article = if self == Self::Form { "a" } else { "an" };
+        format!("the number of {article} {}, or {}<number>; {others}", self.thing(), self.prefix())
     }
 
     /// The digits of the thing that is named by number or URN.
