@@ -181,7 +181,9 @@ impl<C: Capabilities> Source<C> {
     }
 
     pub(super) fn limit_to(&self, limit: usize) -> Attempt {
-        self.learned.limit.set(limit.max(1));
+        // Pages of one response would have nothing in common, and a set that moves would go unnoticed.
+        let limit = limit.max(2);
+        self.learned.limit.set(limit);
         self.capabilities.log(
             Level::Info,
             "linkedin gives fewer responses a page than asked for",

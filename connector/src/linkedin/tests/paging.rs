@@ -359,6 +359,20 @@ fn a_limit_below_what_was_asked_for_is_found_and_remembered() {
 }
 
 #[test]
+fn pages_never_become_so_small_that_they_have_nothing_in_common() {
+    // Halving 3 must not end at 1: the set could move unseen.
+    let link = Fake::link(
+        Behaviour { too_large: 2, ..Behaviour::default() },
+        leads(&(0..12).map(|number| NOW - DAY + number).collect::<Vec<_>>()),
+    );
+    let pages = Host::wide(24).sweep(&link, None, None);
+    assert_eq!(delivered(&pages).len(), 12);
+    let urls = link.0.urls.borrow();
+    assert!(urls.iter().any(|url| url.contains("&count=2&")));
+    assert!(urls.iter().all(|url| !url.contains("&count=1&")), "{urls:?}");
+}
+
+#[test]
 fn a_selection_narrows_by_time_account_and_form() {
     let mut all = leads(&(0..50).map(|number| NOW - DAY + number).collect::<Vec<_>>());
     all.iter_mut().step_by(2).for_each(|lead| lead.form = 77);
