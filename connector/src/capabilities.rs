@@ -80,6 +80,8 @@ pub trait Capabilities {
     fn send(&self, request: Request) -> impl Future<Output = Result<Response, HttpError>>;
     /// Epoch milliseconds.
     fn now_ms(&self) -> u64;
+    /// HMAC-SHA256 of `message`, 32 bytes, under the signing secret of a credential. The error is the host's, for a person.
+    fn hmac_sha256(&self, credential: &str, message: &[u8]) -> Result<Vec<u8>, String>;
     /// Writes one log line: a constant sentence, and one JSON object of ids and numbers (or an empty string). Never
     /// personal data.
     fn log(&self, level: Level, message: &'static str, fields: &str);

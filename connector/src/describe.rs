@@ -10,7 +10,7 @@ pub fn describe() -> Value {
         "name": env!("CARGO_PKG_NAME"),
         "version": env!("CARGO_PKG_VERSION"),
         "summary": "LinkedIn Lead Gen Forms to Dynamics 365",
-        "roles": ["source", "sink"],
+        "roles": ["source", "sink", "webhook"],
         "streams": linkedin::streams(),
         "source": {
             "config": linkedin::config_schema(),

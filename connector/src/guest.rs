@@ -19,7 +19,7 @@ wit_bindgen::generate!({
 use exports::sluice::connector::sink::WriteReply;
 use exports::sluice::connector::source::{Page, ReadRequest};
 use exports::sluice::connector::{sink, source, webhook};
-use sluice::connector::{clock, http, log, types};
+use sluice::connector::{clock, credentials, http, log, types};
 
 use crate::capabilities::{Capabilities, HttpError, Level, Request, Response};
 use crate::failure::{Detail, Failure};
@@ -56,6 +56,10 @@ impl Capabilities for Host {
 
     fn now_ms(&self) -> u64 {
         clock::now_ms()
+    }
+
+    fn hmac_sha256(&self, credential: &str, message: &[u8]) -> Result<Vec<u8>, String> {
+        credentials::hmac_sha256(credential, message)
     }
 
     fn log(&self, level: Level, message: &'static str, fields: &str) {
@@ -219,29 +223,23 @@ impl sink::Guest for Component {
     }
 }
 
-/// Notices are not received yet; everything is pulled.
-fn not_supported() -> types::Failure {
-    types::Failure::Fatal(types::Detail {
-        message: "this component does not receive notices; responses are pulled".to_owned(),
-        code: Some("not_supported".to_owned()),
-        facts: None,
-    })
-}
-
 impl webhook::Guest for Component {
-    async fn receive(_: webhook::Request) -> Result<webhook::Reply, types::Failure> {
-        Err(not_supported())
+    async fn receive(request: webhook::Request) -> Result<webhook::Reply, types::Failure> {
+        let webhook::Request { method, query, headers, body } = request;
+        let arrived = linkedin::Arrived { method: &method, query: &query, headers: &headers, body: &body };
+        let linkedin::Reply { status, headers, body, changes } = opened_source()?.receive(arrived)?;
+        Ok(webhook::Reply { status, headers, body, changes })
     }
 
-    async fn subscribe(_: String, _: Option<String>) -> Result<String, types::Failure> {
-        Err(not_supported())
+    async fn subscribe(callback_url: String, selection: Option<String>) -> Result<String, types::Failure> {
+        Ok(lines(&opened_source()?.subscribe(&callback_url, selection.as_deref()).await?)?)
     }
 
-    async fn unsubscribe(_: Vec<String>) -> Result<String, types::Failure> {
-        Err(not_supported())
+    async fn unsubscribe(ids: Vec<String>) -> Result<String, types::Failure> {
+        Ok(lines(&opened_source()?.unsubscribe(&ids).await?)?)
     }
 
     async fn subscriptions() -> Result<String, types::Failure> {
-        Err(not_supported())
+        Ok(lines(&opened_source()?.subscriptions().await?)?)
     }
 }

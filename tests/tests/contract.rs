@@ -14,11 +14,11 @@ fn admitted(name: &str) -> Admitted {
 fn the_connector_imports_exactly_what_the_contract_offers_and_no_wasi() {
     let mut imports = admitted("linkedin_dynamics").imports;
     imports.sort();
-    // `credentials` is not among them: the connector needs no metadata yet, and an unused import is left out.
     assert_eq!(
         imports,
         [
             "sluice:connector/clock@0.1.0",
+            "sluice:connector/credentials@0.1.0",
             "sluice:connector/http@0.1.0",
             "sluice:connector/log@0.1.0",
             "sluice:connector/types@0.1.0",

@@ -14,7 +14,7 @@ use super::chosen::Chosen;
 use super::config_schema::{ACCOUNTS_NEED, ORGANIZATIONS_NEED};
 use super::naming::Naming;
 use super::owner::{Kind, Owner};
-use super::{retention, version};
+use super::{retention, version, webhook};
 
 pub(super) const API_URL: &str = "https://api.linkedin.com/rest";
 
@@ -41,6 +41,7 @@ pub(super) struct Config {
     pub(super) requests_in_flight: usize,
     /// Whether test leads are for the sink.
     pub(super) test_leads: bool,
+    pub(super) webhook: webhook::Bounds,
 }
 
 fn invalid(path: impl Into<String>, message: impl Into<String>) -> Failure {
@@ -83,6 +84,7 @@ impl Config {
                 "include" => true,
                 _ => return Err(invalid("/test_leads", "test_leads must be \"skip\" or \"include\"")),
             },
+            webhook: webhook_bounds(members.0.remove("webhook"))?,
         };
         if !version::is_well_formed(&config.version) {
             let example = version::DEFAULT;
@@ -195,6 +197,19 @@ fn retention_days(value: Option<Value>) -> Result<BTreeMap<Kind, u64>, Failure> 
     }
     members.require_empty("/retention_days")?;
     Ok(days)
+}
+
+fn webhook_bounds(value: Option<Value>) -> Result<webhook::Bounds, Failure> {
+    let Value::Object(members) = value.unwrap_or_else(|| Value::Object(Map::new())) else {
+        return Err(invalid("/webhook", "webhook must be a table"));
+    };
+    let mut members = Members(members);
+    let bounds = members.size("max_body_bytes", 65_536, 1_024, 1_048_576).and_then(|body_bytes| {
+        let age_ms = members.number("notice_max_age_h", 72, 1, 8_760)? * 3_600_000;
+        members.require_empty("")?;
+        Ok(webhook::Bounds { body_bytes, age_ms })
+    });
+    bounds.map_err(|failure| within("/webhook", failure))
 }
 
 /// The failure of a part as one of the whole.

@@ -51,6 +51,14 @@ pub fn config_schema() -> Value {
                 "enum": ["skip", "include"], "default": "skip",
                 "description": "What to do with test leads from a form's preview: record them as skipped, or pass them on like others.",
             },
+            "webhook": {
+                "type": "object", "additionalProperties": false, "default": {},
+                "description": "What is accepted of the notices that LinkedIn pushes.",
+                "properties": {
+                    "max_body_bytes": number("Most bytes of one notice.", 65_536, 1_024, 1_048_576),
+                    "notice_max_age_h": number("Notices of what happened more than so many hours ago are refused, as a replay would be.", 72, 1, 8_760),
+                },
+            },
         },
         "allOf": [organizations_rule(), accounts_rule()],
     })

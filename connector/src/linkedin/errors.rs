@@ -47,6 +47,8 @@ pub(super) enum Subject {
     Responses(Holding),
     /// Single responses by id.
     Single,
+    /// Subscriptions to notices.
+    Subscriptions,
 }
 
 impl Subject {
@@ -64,6 +66,7 @@ impl Subject {
                 format!("the lead responses ({}) of {owner}", kind.word())
             }
             Self::Single => "single lead responses".to_owned(),
+            Self::Subscriptions => "subscriptions to lead notifications".to_owned(),
         }
     }
 
@@ -76,6 +79,7 @@ impl Subject {
             Self::Organization(_) => "organizations",
             Self::Forms(_) => "leadForms",
             Self::Responses(_) | Self::Single => "leadFormResponses",
+            Self::Subscriptions => "leadNotifications",
         }
     }
 
@@ -90,7 +94,9 @@ impl Subject {
                 "scope r_organization_admin",
                 "add r_organization_admin to the app's products, then authorize the member again with that scope",
             ),
-            Self::Forms(_) | Self::Responses(_) | Self::Single => (LEAD_SCOPE, LEAD_SCOPE_GRANT),
+            Self::Forms(_) | Self::Responses(_) | Self::Single | Self::Subscriptions => {
+                (LEAD_SCOPE, LEAD_SCOPE_GRANT)
+            }
         }
     }
 

@@ -5,11 +5,16 @@ use std::future::{Future, ready};
 use std::rc::Rc;
 
 use futures_util::FutureExt;
+use hmac::{Hmac, KeyInit, Mac};
 use serde_json::json;
+use sha2::Sha256;
 
 use crate::capabilities::{Capabilities, HttpError, Level, Request, Response};
 
 use super::owner::Holding;
+
+/// The client secret of the documentation's test vectors.
+pub(super) const SECRET: &str = "demoClientSecret==";
 
 /// The fake's present: 2026-09-21.
 pub(super) const NOW: u64 = 1_790_000_000_000;
@@ -220,6 +225,13 @@ impl Capabilities for Link {
 
     fn now_ms(&self) -> u64 {
         self.0.now.get()
+    }
+
+    fn hmac_sha256(&self, credential: &str, message: &[u8]) -> Result<Vec<u8>, String> {
+        assert_eq!(credential, super::errors::CREDENTIAL);
+        let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
+        mac.update(message);
+        Ok(mac.finalize().into_bytes().to_vec())
     }
 
     fn log(&self, _: Level, message: &'static str, fields: &str) {

@@ -36,6 +36,7 @@ mod snapshot;
 mod stream;
 mod sweep;
 mod version;
+mod webhook;
 mod wire;
 
 #[cfg(test)]
@@ -57,6 +58,7 @@ pub use config_schema::config_schema;
 pub use describe::{credentials, egress, streams};
 pub use partitions::{Partition, State};
 pub use read::{Page, ReadRequest};
+pub use webhook::{Arrived, Reply, Subscription};
 
 /// What this instance has found out about LinkedIn's side. Losing it costs a request, never a response.
 #[derive(Debug)]

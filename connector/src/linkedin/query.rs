@@ -152,6 +152,42 @@ pub(super) fn first_form(config: &Config, owner: &Owner) -> Request {
     get(config, "FINDER", url)
 }
 
+/// The subscriptions of an owner and kind. Its owner stands in a record of its own, unlike elsewhere.
+pub(super) fn subscriptions(config: &Config, holding: &Holding, offset: usize) -> Request {
+    let owner = Union(holding.owner.member(), &holding.owner.urn()).to_string();
+    let url = Url::new(&config.api_url, "/leadNotifications")
+        .with("q", "criteria")
+        .with("owner", format_args!("(value:{owner})"))
+        .with("leadType", format_args!("(leadType:{})", holding.kind.word()))
+        .with("start", offset)
+        .with("count", LIST_COUNT);
+    get(config, "FINDER", url)
+}
+
+/// Makes LinkedIn send notices of an owner and kind. In the body URNs are plain and the kind is a bare word.
+pub(super) fn new_subscription(config: &Config, holding: &Holding, webhook: &str) -> Request {
+    let body = serde_json::json!({
+        "webhook": webhook,
+        "owner": { holding.owner.member(): holding.owner.urn() },
+        "leadType": holding.kind.word(),
+    });
+    let mut request = get(config, "CREATE", Url::new(&config.api_url, "/leadNotifications"));
+    request.method = "POST";
+    request.headers.push(("Content-Type", "application/json".to_owned()));
+    request.body = Some(body.to_string().into_bytes());
+    // Sent twice it makes two subscriptions, and each notice comes twice.
+    request.repeatable = false;
+    request
+}
+
+/// Ends a subscription.
+pub(super) fn end_subscription(config: &Config, id: &str) -> Request {
+    let url = Url::new(&config.api_url, format_args!("/leadNotifications/{}", scalar(id)));
+    let mut request = get(config, "DELETE", url);
+    request.method = "DELETE";
+    request
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -84,6 +84,10 @@ impl Capabilities for Recorder {
         now_ms()
     }
 
+    fn hmac_sha256(&self, _: &str, _: &[u8]) -> Result<Vec<u8>, String> {
+        Err("nothing is signed in a measurement".to_owned())
+    }
+
     fn log(&self, _: Level, _: &'static str, _: &str) {}
 }
 
@@ -99,6 +103,10 @@ impl Capabilities for Native {
 
     fn now_ms(&self) -> u64 {
         now_ms()
+    }
+
+    fn hmac_sha256(&self, _: &str, _: &[u8]) -> Result<Vec<u8>, String> {
+        Err("nothing is signed in a measurement".to_owned())
     }
 
     fn log(&self, _: Level, _: &'static str, _: &str) {}

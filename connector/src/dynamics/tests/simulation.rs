@@ -124,6 +124,10 @@ impl Capabilities for Simulation {
         0
     }
 
+    fn hmac_sha256(&self, _: &str, _: &[u8]) -> Result<Vec<u8>, String> {
+        Err("the sink signs nothing".to_owned())
+    }
+
     fn log(&self, level: Level, message: &'static str, _fields: &str) {
         if level == Level::Warn {
             self.world_mut().warnings.push(message);

@@ -1,0 +1,37 @@
+//! The challenge with which LinkedIn proves, at once and about every two hours, that a URL is the app's.
+
+use percent_encoding::percent_decode_str;
+use serde_json::json;
+
+use crate::failure::Failure;
+
+use super::Reply;
+use super::signature::hex;
+
+const PARAMETER: &str = "challengeCode";
+/// Longest code, in bytes; LinkedIn's are UUIDs.
+const MAX_BYTES: usize = 256;
+
+/// Answers a challenge with the code's own signature. Further parameters belong to the registered URL.
+pub(super) fn answer(
+    query: &str,
+    sign: impl FnOnce(&str) -> Result<Vec<u8>, Failure>,
+) -> Result<Reply, Failure> {
+    let Some(code) = code(query) else {
+        let message = "a challenge has one challengeCode of 1 to 256 bytes";
+        return Ok(Reply::refused(400, "no_challenge_code", message));
+    };
+    let response = hex(&sign(&code)?);
+    Ok(Reply::json(200, &json!({ "challengeCode": code, "challengeResponse": response })))
+}
+
+/// The one code of a query, decoded once.
+fn code(query: &str) -> Option<String> {
+    let value = |pair: &'_ str| {
+        pair.strip_prefix(PARAMETER).and_then(|rest| rest.strip_prefix('=')).map(str::to_owned)
+    };
+    let mut found = query.split('&').filter_map(value);
+    let code = found.next()?;
+    let code = percent_decode_str(&code).decode_utf8().ok()?.into_owned();
+    ((1..=MAX_BYTES).contains(&code.len()) && found.next().is_none()).then_some(code)
+}

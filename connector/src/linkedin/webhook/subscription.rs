@@ -1,0 +1,265 @@
+//! Subscriptions: one for each owner and kind, so that every form and version of it is covered.
+//!
+//! LinkedIn has no update; whoever wants another URL deletes and creates. See
+//! <https://learn.microsoft.com/en-us/linkedin/marketing/lead-sync/leadsync>.
+
+use futures_util::StreamExt;
+use futures_util::stream;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::capabilities::{Capabilities, Level, Response};
+use crate::failure::{Detail, Failure};
+use crate::linkedin::errors::{CREDENTIAL, Subject};
+use crate::linkedin::owner::Holding;
+use crate::linkedin::partitions::State;
+use crate::linkedin::stream::Stream;
+use crate::linkedin::{Source, query};
+
+/// LinkedIn allows so many for one owner.
+const MAX_OF_OWNER: usize = 1_500;
+/// Most pages of one owner's subscriptions.
+const MAX_PAGES: usize = MAX_OF_OWNER / query::LIST_COUNT + 1;
+
+/// One line of `subscriptions`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Subscription {
+    /// LinkedIn's number.
+    pub id: String,
+    /// Where its notices go.
+    pub url: String,
+    /// The stream.
+    pub stream: &'static str,
+    /// `<KIND>:<number>`.
+    pub partition: String,
+    /// `active`, or `blocked` after failed challenges, where LinkedIn tells.
+    pub state: &'static str,
+}
+
+#[derive(Deserialize)]
+struct Listing {
+    #[serde(alias = "results", default)]
+    elements: Vec<Element>,
+}
+
+#[derive(Deserialize)]
+struct Element {
+    id: Value,
+    #[serde(default)]
+    webhook: Option<String>,
+    #[serde(alias = "status", default)]
+    state: Option<String>,
+}
+
+impl Element {
+    fn into_subscription(self, holding: &Holding) -> Option<Subscription> {
+        let blocked = self.state.is_some_and(|state| state.eq_ignore_ascii_case("blocked"));
+        Some(Subscription {
+            id: text(&self.id)?,
+            url: self.webhook.unwrap_or_default(),
+            stream: Stream::LeadResponses.name(),
+            partition: holding.id(),
+            state: if blocked { "blocked" } else { "active" },
+        })
+    }
+}
+
+/// A number or a string.
+fn text(id: &Value) -> Option<String> {
+    match id {
+        Value::Number(number) => Some(number.to_string()),
+        Value::String(text) if !text.is_empty() => Some(text.clone()),
+        _ => None,
+    }
+}
+
+impl<C: Capabilities> Source<C> {
+    /// Makes LinkedIn send notices for everything that configuration and selection cover. What is there stays.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Invalid`] for a URL that LinkedIn would not call; LinkedIn's refusals where nothing was subscribed.
+    pub async fn subscribe(&self, url: &str, selection: Option<&str>) -> Result<Vec<Subscription>, Failure> {
+        self.require_callable(url)?;
+        let holdings = self.holdings(selection).await?;
+        self.each(holdings, |holding| self.subscribe_one(url, holding)).await
+    }
+
+    /// Lists the subscriptions of every covered owner and kind.
+    ///
+    /// # Errors
+    ///
+    /// LinkedIn's refusals, where nothing can be listed because of them.
+    pub async fn subscriptions(&self) -> Result<Vec<Subscription>, Failure> {
+        let holdings = self.holdings(None).await?;
+        self.each(holdings, |holding| self.subscriptions_of(holding)).await
+    }
+
+    /// Ends subscriptions, and returns the ids of those that are ended now; one that is gone counts among them.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Invalid`] for what is no id, and LinkedIn's refusals.
+    pub async fn unsubscribe(&self, ids: &[String]) -> Result<Vec<String>, Failure> {
+        let is_id = |id: &String| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit());
+        if !ids.iter().all(is_id) {
+            let detail = Detail::new("a subscription is named by its number, as they are listed");
+            return Err(Failure::Invalid { detail, path: String::new() });
+        }
+        let end = |id: String| async move {
+            let sent = self.send(query::end_subscription(&self.config, &id)).await;
+            let response = sent.map_err(|error| Failure::from_http(&error, Some(CREDENTIAL)))?;
+            if response.status != 404 {
+                self.success(&Subject::Subscriptions, response)?;
+            }
+            Ok(id)
+        };
+        let ended: Vec<Result<String, Failure>> =
+            stream::iter(ids.to_vec()).map(end).buffered(self.config.requests_in_flight).collect().await;
+        ended.into_iter().collect()
+    }
+
+    /// The owners and kinds that can be read.
+    async fn holdings(&self, selection: Option<&str>) -> Result<Vec<Holding>, Failure> {
+        let partitions = self.partitions(Stream::LeadResponses.name(), selection).await?;
+        let active = partitions.into_iter().filter(|partition| partition.state == State::Active);
+        Ok(active.filter_map(|partition| Holding::parse(&partition.id)).collect())
+    }
+
+    /// Works on owners and kinds side by side. One that is refused stops no other, unless nothing works at all.
+    async fn each<F>(
+        &self,
+        holdings: Vec<Holding>,
+        work: impl Fn(Holding) -> F,
+    ) -> Result<Vec<Subscription>, Failure>
+    where
+        F: Future<Output = Result<Vec<Subscription>, Failure>>,
+    {
+        let worked = |holding: Holding| {
+            let id = holding.id();
+            let working = work(holding);
+            async move { (id, working.await) }
+        };
+        let all: Vec<_> =
+            stream::iter(holdings).map(worked).buffered(self.config.requests_in_flight).collect().await;
+        let (mut subscriptions, mut refused, mut worked) = (Vec::new(), None, false);
+        for (id, result) in all {
+            match result {
+                Ok(found) => {
+                    worked = true;
+                    subscriptions.extend(found);
+                }
+                Err(failure) => {
+                    let fields = json!({ "partition": id, "reason": failure.to_string() }).to_string();
+                    self.capabilities.log(
+                        Level::Warn,
+                        "linkedin refused the subscriptions of a partition",
+                        &fields,
+                    );
+                    refused.get_or_insert(failure);
+                }
+            }
+        }
+        match refused {
+            Some(failure) if !worked => Err(failure),
+            _ => Ok(subscriptions),
+        }
+    }
+
+    async fn subscriptions_of(&self, holding: Holding) -> Result<Vec<Subscription>, Failure> {
+        let mut found: Vec<Subscription> = Vec::new();
+        for _ in 0..MAX_PAGES {
+            let request = query::subscriptions(&self.config, &holding, found.len());
+            let listing: Listing = self.ask_for(&Subject::Subscriptions, request).await?;
+            let len = listing.elements.len();
+            let before = found.len();
+            for subscription in
+                listing.elements.into_iter().filter_map(|element| element.into_subscription(&holding))
+            {
+                if found.iter().all(|known| known.id != subscription.id) {
+                    found.push(subscription);
+                }
+            }
+            // A server that knows no paging here gives the same list again.
+            if len < query::LIST_COUNT || found.len() == before {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    async fn subscribe_one(&self, url: &str, holding: Holding) -> Result<Vec<Subscription>, Failure> {
+        let there = self.subscriptions_of(holding.clone()).await?;
+        let count = there.len();
+        let same: Vec<Subscription> = there.into_iter().filter(|found| found.url == url).collect();
+        if !same.is_empty() {
+            return Ok(same);
+        }
+        if count >= MAX_OF_OWNER {
+            let message =
+                format!("{} has 1500 subscriptions, and linkedin allows no more: remove some", holding.owner);
+            return Err(Failure::Fatal(Detail::new(message)));
+        }
+        let sent = self.send(query::new_subscription(&self.config, &holding, url)).await;
+        let response = sent.map_err(|error| Failure::from_http(&error, Some(CREDENTIAL)))?;
+        if response.status == 400 {
+            return Err(Failure::Fatal(unproven(&response)));
+        }
+        let response = self.success(&Subject::Subscriptions, response)?;
+        let id = created_id(&response).ok_or_else(|| {
+            Failure::Fatal(Detail::new(
+                "linkedin made a subscription without saying its id: list the subscriptions",
+            ))
+        })?;
+        Ok(vec![Subscription {
+            id,
+            url: url.to_owned(),
+            stream: Stream::LeadResponses.name(),
+            partition: holding.id(),
+            state: "active",
+        }])
+    }
+
+    /// LinkedIn calls public https URLs only. A sandbox on this machine may call this machine.
+    fn require_callable(&self, url: &str) -> Result<(), Failure> {
+        let local = is_local(&self.config.api_url);
+        let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://").filter(|_| local));
+        let host = rest.and_then(|rest| rest.split(['/', '?']).next()).unwrap_or_default();
+        let clean = url.len() <= 2048 && url.bytes().all(|byte| byte.is_ascii_graphic());
+        if host.is_empty() || host.contains('@') || url.contains('#') || !clean || is_local(url) && !local {
+            let message = "linkedin sends notices to public https URLs only, without user and fragment, such as \
+                           https://hooks.example.test/leads";
+            return Err(Failure::Invalid { detail: Detail::new(message), path: String::new() });
+        }
+        Ok(())
+    }
+}
+
+/// Whether a URL's host is this machine.
+fn is_local(url: &str) -> bool {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let host = rest.split(['/', '?']).next().unwrap_or_default();
+    let host = host.rsplit_once(':').map_or(host, |(host, _)| host);
+    matches!(host, "localhost" | "127.0.0.1" | "[::1]")
+}
+
+/// The id of what was created: in its header, else in the body.
+fn created_id(response: &Response) -> Option<String> {
+    let header = response.header("x-restli-id").or_else(|| response.header("x-linkedin-id"));
+    header.filter(|id| !id.is_empty()).map(str::to_owned).or_else(|| {
+        let body: Value = serde_json::from_slice(&response.body).ok()?;
+        text(body.get("id")?)
+    })
+}
+
+/// LinkedIn asks the URL a question before it subscribes it.
+fn unproven(response: &Response) -> Detail {
+    let body: Value = serde_json::from_slice(&response.body).unwrap_or_default();
+    Detail {
+        message: "linkedin did not accept the URL: it must answer linkedin's challenge already, with the client secret of \
+                  this very app, within 3 seconds; start the receiver first, then subscribe"
+            .to_owned(),
+        code: body.get("code").and_then(Value::as_str).map(str::to_owned),
+        facts: Some(json!({ "http_status": response.status }).to_string()),
+    }
+}
