@@ -22,7 +22,7 @@ pub(crate) struct Stage {
     started_ms: u64,
     directory: TempDir,
     // Dropped last: the sandbox runs on it.
-    _runtime: Runtime,
+    runtime: Runtime,
 }
 
 /// The current time in epoch milliseconds. The component reads the system's clock, so the sandbox starts near it.
@@ -51,9 +51,14 @@ impl Stage {
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let sandbox = runtime.block_on(Sandbox::start(options.clone())).unwrap();
         let directory = tempfile::tempdir().unwrap();
-        let stage = Self { sandbox, clock, options, started_ms: at_ms, directory, _runtime: runtime };
+        let stage = Self { sandbox, clock, options, started_ms: at_ms, directory, runtime };
         std::fs::write(stage.path("manifest.toml"), stage.manifest()).unwrap();
         stage
+    }
+
+    /// Waits for what the sandbox does.
+    pub(crate) fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
+        self.runtime.block_on(future)
     }
 
     /// What the sandbox's clock said at the start.
@@ -101,6 +106,7 @@ path = "store.db"
 [credentials.linkedin]
 kind = "static"
 value = {{ env = "LINKEDIN_ACCESS_TOKEN" }}
+signing_secret = {{ env = "LINKEDIN_CLIENT_SECRET" }}
 origins = ["http://{linkedin}"]
 
 [credentials.dataverse]
@@ -117,14 +123,24 @@ origins = ["http://{dataverse}"]
 
     /// The binary with a command on this stage's manifest, in an environment that holds nothing else.
     pub(crate) fn command(&self, command: &str, arguments: &[&str]) -> Command {
+        self.words(&[command, "manifest.toml"], arguments)
+    }
+
+    /// `sluice webhook` with a command on this stage's manifest.
+    pub(crate) fn webhook(&self, command: &str, arguments: &[&str]) -> Command {
+        self.words(&["webhook", command, "manifest.toml"], arguments)
+    }
+
+    fn words(&self, first: &[&str], rest: &[&str]) -> Command {
         let mut process = process::sluice();
         process
             .current_dir(self.directory.path())
             .env("HOME", self.directory.path())
+            .env("LINKEDIN_CLIENT_SECRET", &self.options.credentials.linkedin_client_secret)
             .env("LINKEDIN_ACCESS_TOKEN", &self.options.credentials.linkedin_token)
             .env("DATAVERSE_CLIENT_SECRET", &self.options.credentials.entra_client_secret)
-            .args([command, "manifest.toml"])
-            .args(arguments);
+            .args(first)
+            .args(rest);
         process
     }
 
