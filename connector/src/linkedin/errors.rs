@@ -47,8 +47,8 @@ pub(super) enum Subject {
     Responses(Holding),
     /// Single responses by id.
     Single,
-    /// Subscriptions to notices.
-    Subscriptions,
+    /// Subscriptions to notices: of an owner and kind, or by id.
+    Subscriptions(Option<Holding>),
 }
 
 impl Subject {
@@ -66,7 +66,10 @@ impl Subject {
                 format!("the lead responses ({}) of {owner}", kind.word())
             }
             Self::Single => "single lead responses".to_owned(),
-            Self::Subscriptions => "subscriptions to lead notifications".to_owned(),
+            Self::Subscriptions(None) => "subscriptions to lead notifications".to_owned(),
+            Self::Subscriptions(Some(Holding { kind, owner })) => {
+                format!("the subscriptions to lead notifications ({}) of {owner}", kind.word())
+            }
         }
     }
 
@@ -79,7 +82,7 @@ impl Subject {
             Self::Organization(_) => "organizations",
             Self::Forms(_) => "leadForms",
             Self::Responses(_) | Self::Single => "leadFormResponses",
-            Self::Subscriptions => "leadNotifications",
+            Self::Subscriptions(_) => "leadNotifications",
         }
     }
 
@@ -94,7 +97,7 @@ impl Subject {
                 "scope r_organization_admin",
                 "add r_organization_admin to the app's products, then authorize the member again with that scope",
             ),
-            Self::Forms(_) | Self::Responses(_) | Self::Single | Self::Subscriptions => {
+            Self::Forms(_) | Self::Responses(_) | Self::Single | Self::Subscriptions(_) => {
                 (LEAD_SCOPE, LEAD_SCOPE_GRANT)
             }
         }
@@ -103,7 +106,7 @@ impl Subject {
     /// The kind whose rules decide which role is needed.
     fn kind(&self) -> Kind {
         match self {
-            Self::Responses(holding) => holding.kind,
+            Self::Responses(holding) | Self::Subscriptions(Some(holding)) => holding.kind,
             Self::Forms(Owner::Organization(_)) => Kind::Company,
             _ => Kind::Sponsored,
         }
@@ -112,7 +115,9 @@ impl Subject {
     fn role(&self) -> (String, String) {
         let kind = self.kind();
         let owner = match self {
-            Self::Forms(owner) | Self::Responses(Holding { owner, .. }) => Some(owner),
+            Self::Forms(owner)
+            | Self::Responses(Holding { owner, .. })
+            | Self::Subscriptions(Some(Holding { owner, .. })) => Some(owner),
             _ => None,
         };
         if let Some(Owner::Organization(number)) = owner {
@@ -258,12 +263,20 @@ fn forbidden(subject: &Subject, code: Option<&str>, detail: impl Fn(String) -> D
     let is_entity = code.is_some_and(|code| code.contains("ENTITY") || code.contains("ROLE"));
     let is_scope = matches!(code, Some("ACCESS_DENIED" | "100"));
     let (missing, advice) = match subject {
-        Subject::Forms(_) | Subject::Responses(_) | Subject::Single if is_entity => (role, role_grant),
-        Subject::Forms(_) | Subject::Responses(_) | Subject::Single if !is_scope => (
-            format!("{scope}, or {role}"),
-            format!("{scope_grant}; if the token has the scope already: {role_grant}"),
-        ),
         Subject::Accounts | Subject::AccountRoles if is_entity => (role, role_grant),
+        Subject::Forms(_) | Subject::Responses(_) | Subject::Single | Subject::Subscriptions(_)
+            if is_entity =>
+        {
+            (role, role_grant)
+        }
+        Subject::Forms(_) | Subject::Responses(_) | Subject::Single | Subject::Subscriptions(_)
+            if !is_scope =>
+        {
+            (
+                format!("{scope}, or {role}"),
+                format!("{scope_grant}; if the token has the scope already: {role_grant}"),
+            )
+        }
         _ => (scope.to_owned(), scope_grant.to_owned()),
     };
     let message = format!("linkedin does not let this token read {name}: {advice}");

@@ -85,6 +85,9 @@ impl Default for Behaviour {
 /// Changes the set before a request is answered; gets the number of requests answered so far.
 type Mover = Box<dyn FnMut(&mut Vec<Lead>, usize)>;
 
+/// Answers what no other part of the fake does; None leaves the request to the others.
+type Server = Box<dyn FnMut(&Request) -> Option<Response>>;
+
 #[derive(Default)]
 pub(super) struct Fake {
     pub(super) behaviour: Behaviour,
@@ -93,6 +96,9 @@ pub(super) struct Fake {
     pub(super) logs: RefCell<Vec<String>>,
     pub(super) mover: RefCell<Option<Mover>>,
     pub(super) now: Cell<u64>,
+    /// Whether the credential lacks its signing secret.
+    pub(super) unsigned: Cell<bool>,
+    pub(super) server: RefCell<Option<Server>>,
     /// Answers to URLs that hold the given text: status and body; the first that fits is taken.
     pub(super) scripted: RefCell<Vec<(&'static str, u16, String)>>,
 }
@@ -123,6 +129,9 @@ impl Fake {
             mover(&mut self.leads.borrow_mut(), served);
         }
         self.urls.borrow_mut().push(request.url.clone());
+        if let Some(response) = self.server.borrow_mut().as_mut().and_then(|server| server(request)) {
+            return Ok(response);
+        }
         if let Some((_, status, body)) =
             self.scripted.borrow().iter().find(|(part, ..)| request.url.contains(part))
         {
@@ -229,6 +238,9 @@ impl Capabilities for Link {
 
     fn hmac_sha256(&self, credential: &str, message: &[u8]) -> Result<Vec<u8>, String> {
         assert_eq!(credential, super::errors::CREDENTIAL);
+        if self.0.unsigned.get() {
+            return Err("credential `linkedin`: it has no `signing_secret`".to_owned());
+        }
         let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
         mac.update(message);
         Ok(mac.finalize().into_bytes().to_vec())

@@ -27,11 +27,9 @@ pub(super) fn answer(
 
 /// The one code of a query, decoded once.
 fn code(query: &str) -> Option<String> {
-    let value = |pair: &'_ str| {
-        pair.strip_prefix(PARAMETER).and_then(|rest| rest.strip_prefix('=')).map(str::to_owned)
-    };
-    let mut found = query.split('&').filter_map(value);
-    let code = found.next()?;
-    let code = percent_decode_str(&code).decode_utf8().ok()?.into_owned();
+    let pairs = query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+    let mut found = pairs.filter(|(name, _)| *name == PARAMETER);
+    let (_, value) = found.next()?;
+    let code = percent_decode_str(value).decode_utf8().ok()?.into_owned();
     ((1..=MAX_BYTES).contains(&code.len()) && found.next().is_none()).then_some(code)
 }

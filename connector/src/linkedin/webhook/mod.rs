@@ -18,7 +18,11 @@ use crate::capabilities::{Capabilities, Level};
 use crate::failure::{Detail, Failure};
 
 use super::Source;
+use super::config::Config;
 use super::errors::CREDENTIAL;
+use super::owner::Holding;
+
+use notice::Told;
 
 pub use subscription::Subscription;
 
@@ -117,40 +121,29 @@ impl<C: Capabilities> Source<C> {
         }
         let now_ms = self.capabilities.now_ms();
         match notice::parse(request.body, now_ms, bounds.age_ms) {
-            Ok(notices) => Ok(Reply::accepted(self.changes(&notices))),
+            Ok(told) => Ok(Reply::accepted(self.changes(&told))),
             Err(refusal) => Ok(refusal),
         }
     }
 
-    /// What concerns this configuration; the rest is passed over, so that LinkedIn does not send it again.
-    fn changes(&self, notices: &[notice::Notice]) -> String {
+    /// What the configuration covers; the rest is passed over with a success, so that LinkedIn does not send it again.
+    fn changes(&self, all: &[Told]) -> String {
         let mut lines = String::new();
-        for notice in notices {
-            match notice.change() {
-                Some(change) if self.concerns(notice) => {
-                    lines += &change.to_string();
-                    lines.push('\n');
-                }
-                Some(_) => {
-                    let message = "a notice tells of a response that the configuration does not choose";
-                    self.capabilities.log(Level::Debug, message, &notice.ids());
-                }
-                // LinkedIn adds values without notice.
-                None => self.capabilities.log(
-                    Level::Warn,
-                    "a notice of a kind that this version does not know was passed over",
-                    &notice.ids(),
-                ),
+        for told in all {
+            let Told::Change(notice) = told else {
+                let message = "a notice of a kind that this version does not know was passed over";
+                self.capabilities.log(Level::Warn, message, &told.ids());
+                continue;
+            };
+            if covers(&self.config, &notice.holding, notice.form.as_deref()) {
+                lines += &notice.change().to_string();
+                lines.push('\n');
+            } else {
+                let message = "a notice tells of a response that the configuration does not choose";
+                self.capabilities.log(Level::Debug, message, &told.ids());
             }
         }
         lines
-    }
-
-    fn concerns(&self, notice: &notice::Notice) -> bool {
-        let holding = notice.holding();
-        let form = notice.form.as_deref().is_none_or(|form| self.config.forms.covers(form));
-        form && holding
-            .is_some_and(|holding| self.config.reads(holding.kind) && self.config.covers(&holding.owner))
     }
 
     /// HMAC-SHA256 under the app's client secret, made by the host.
@@ -163,6 +156,13 @@ impl<C: Capabilities> Source<C> {
             Failure::Invalid { detail: Detail::new(message), path: String::new() }
         })
     }
+}
+
+/// Whether the configuration reads what this owner holds, and this form of it where the form is told.
+fn covers(config: &Config, holding: &Holding, form: Option<&str>) -> bool {
+    config.reads(holding.kind)
+        && config.covers(&holding.owner)
+        && form.is_none_or(|form| config.forms.covers(form))
 }
 
 /// `application/json`, with or without parameters.

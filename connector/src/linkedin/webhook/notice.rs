@@ -2,6 +2,8 @@
 //!
 //! See <https://learn.microsoft.com/en-us/linkedin/marketing/lead-sync/leadsync>, lead notifications.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -12,7 +14,7 @@ use crate::linkedin::stream::Stream;
 use super::Reply;
 
 const RESPONSE_URN: &str = "urn:li:leadGenFormResponse:";
-/// Longest id of a response, in bytes.
+/// Longest id of a response, in bytes; the same that `fetch` takes.
 const MAX_ID_BYTES: usize = 512;
 /// Most notices of one request. One is documented.
 const MAX_NOTICES: usize = 100;
@@ -22,108 +24,123 @@ const MAX_AHEAD_MS: u64 = 3_600_000;
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Wire {
-    #[serde(rename = "type")]
-    of: String,
     lead_gen_form_response: String,
     #[serde(default)]
     lead_gen_form: Option<String>,
-    owner: std::collections::BTreeMap<String, Value>,
+    owner: BTreeMap<String, Value>,
     lead_type: String,
     lead_action: String,
     occurred_at: u64,
 }
 
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Body {
-    One(Box<Wire>),
-    Several(Vec<Wire>),
+/// What one element of a body says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Told {
+    /// A response of a known kind and owner was created or deleted.
+    Change(Notice),
+    /// Something else: LinkedIn adds types, actions and kinds without notice. Holds the response's id where one is told.
+    Unknown(Option<String>),
 }
 
-/// One notice.
+impl Told {
+    /// For the log: ids only, and only those whose form is known.
+    pub(super) fn ids(&self) -> String {
+        match self {
+            Self::Change(notice) => {
+                json!({ "response": notice.id, "partition": notice.holding.id() }).to_string()
+            }
+            Self::Unknown(id) => json!({ "response": id }).to_string(),
+        }
+    }
+}
+
+/// One change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Notice {
     id: String,
     /// The form's number, where it is told.
     pub(super) form: Option<String>,
-    owner: Option<Owner>,
-    kind: String,
-    /// None for an action that this version does not know.
-    op: Option<&'static str>,
+    /// Whose response it is.
+    pub(super) holding: Holding,
+    op: &'static str,
     at_ms: u64,
 }
 
-/// Reads the notices of a body.
+/// Reads the notices of a body: one object, or an array of them.
 ///
 /// # Errors
 ///
-/// The refusal: for another form, for more than [`MAX_NOTICES`], and for what happened too long ago or not yet. One such
+/// The refusal: for another shape, for more than [`MAX_NOTICES`], and for what happened too long ago or not yet. One such
 /// notice refuses the whole request, so that nothing of a replay is kept.
-pub(super) fn parse(body: &[u8], now_ms: u64, max_age_ms: u64) -> Result<Vec<Notice>, Reply> {
+pub(super) fn parse(body: &[u8], now_ms: u64, max_age_ms: u64) -> Result<Vec<Told>, Reply> {
     let malformed = |message| Reply::refused(400, "malformed", message);
-    let body: Body =
-        serde_json::from_slice(body).map_err(|_| malformed("the body is no lead notification"))?;
-    let wires = match body {
-        Body::One(wire) => vec![*wire],
-        Body::Several(wires) => wires,
+    let elements = match serde_json::from_slice(body) {
+        Ok(Value::Array(elements)) if (1..=MAX_NOTICES).contains(&elements.len()) => elements,
+        Ok(Value::Array(_)) => return Err(malformed("a request holds 1 to 100 lead notifications")),
+        Ok(element @ Value::Object(_)) => vec![element],
+        _ => return Err(malformed("the body is no lead notification")),
     };
-    if wires.is_empty() || wires.len() > MAX_NOTICES {
-        return Err(malformed("a request holds 1 to 100 lead notifications"));
+    elements.into_iter().map(|element| told(element, now_ms, max_age_ms)).collect()
+}
+
+fn told(element: Value, now_ms: u64, max_age_ms: u64) -> Result<Told, Reply> {
+    let malformed = || Reply::refused(400, "malformed", "the body is no lead notification");
+    let of = element.get("type").and_then(Value::as_str).ok_or_else(malformed)?;
+    // Another type may have another shape, so nothing else is asked of it.
+    if of != "LEAD_ACTION" {
+        return Ok(Told::Unknown(None));
     }
-    let notices: Option<Vec<Notice>> = wires.into_iter().map(Notice::new).collect();
-    let notices = notices.ok_or_else(|| malformed("the response's id is missing or too long"))?;
-    if notices.iter().any(|notice| notice.at_ms > now_ms.saturating_add(MAX_AHEAD_MS)) {
+    let wire: Wire = serde_json::from_value(element).map_err(|_| malformed())?;
+    let named = wire.lead_gen_form_response.as_str();
+    let id = named.strip_prefix(RESPONSE_URN).unwrap_or(named);
+    if !is_id(id) {
+        return Err(malformed());
+    }
+    require_timely(wire.occurred_at, now_ms, max_age_ms)?;
+    let op = match wire.lead_action.as_str() {
+        "CREATED" => "upsert",
+        "DELETED" => "delete",
+        _ => return Ok(Told::Unknown(Some(id.to_owned()))),
+    };
+    let Some(holding) = holding(&wire) else { return Ok(Told::Unknown(Some(id.to_owned()))) };
+    let form = wire.lead_gen_form.as_deref().and_then(split_form_urn).map(|(form, _)| form.to_owned());
+    Ok(Told::Change(Notice { id: id.to_owned(), form, holding, op, at_ms: wire.occurred_at }))
+}
+
+/// Ids are a UUID, a hyphen and digits. Other spellings are taken too, but no URN of something else.
+fn is_id(id: &str) -> bool {
+    let plain = id.bytes().all(|byte| byte.is_ascii_graphic()) && !id.starts_with("urn:");
+    plain && (1..=MAX_ID_BYTES).contains(&id.len())
+}
+
+fn require_timely(at_ms: u64, now_ms: u64, max_age_ms: u64) -> Result<(), Reply> {
+    if at_ms > now_ms.saturating_add(MAX_AHEAD_MS) {
         let message = "it tells of what has not happened yet: is the clock of this machine right?";
         return Err(Reply::refused(400, "notice_from_the_future", message));
     }
-    if notices.iter().any(|notice| notice.at_ms < now_ms.saturating_sub(max_age_ms)) {
+    if at_ms < now_ms.saturating_sub(max_age_ms) {
         let message = "it tells of what happened too long ago; responses that were missed are pulled";
         return Err(Reply::refused(400, "notice_too_old", message));
     }
-    Ok(notices)
+    Ok(())
+}
+
+/// Whose response it is; none for a kind or an owner that this version does not know.
+fn holding(wire: &Wire) -> Option<Holding> {
+    let kind = Kind::parse(&wire.lead_type)?;
+    let owner = wire.owner.values().find_map(|urn| Owner::of_urn(urn.as_str()?))?;
+    owner.can_have(kind).then_some(Holding { kind, owner })
 }
 
 impl Notice {
-    fn new(wire: Wire) -> Option<Self> {
-        let id =
-            wire.lead_gen_form_response.strip_prefix(RESPONSE_URN).unwrap_or(&wire.lead_gen_form_response);
-        let known = wire.of == "LEAD_ACTION";
-        let op = match wire.lead_action.as_str() {
-            "CREATED" if known => Some("upsert"),
-            "DELETED" if known => Some("delete"),
-            _ => None,
-        };
-        let form = wire.lead_gen_form.as_deref().and_then(split_form_urn).map(|(form, _)| form.to_owned());
-        let owner = wire.owner.values().find_map(|urn| Owner::of_urn(urn.as_str()?));
-        (1..=MAX_ID_BYTES).contains(&id.len()).then(|| Self {
-            id: id.to_owned(),
-            form,
-            owner,
-            kind: wire.lead_type,
-            op,
-            at_ms: wire.occurred_at,
-        })
-    }
-
-    /// Whose response it is; none for a kind or an owner that this version does not know.
-    pub(super) fn holding(&self) -> Option<Holding> {
-        let (kind, owner) = (Kind::parse(&self.kind)?, self.owner.clone()?);
-        owner.can_have(kind).then_some(Holding { kind, owner })
-    }
-
-    /// The line of the contract; none where it is not known what happened, or to whose response.
-    pub(super) fn change(&self) -> Option<Value> {
-        Some(json!({
+    /// The line of the contract.
+    pub(super) fn change(&self) -> Value {
+        json!({
             "stream": Stream::LeadResponses.name(),
-            "partition": self.holding()?.id(),
+            "partition": self.holding.id(),
             "key": self.id,
-            "op": self.op?,
+            "op": self.op,
             "time": self.at_ms,
-        }))
-    }
-
-    /// For the log.
-    pub(super) fn ids(&self) -> String {
-        json!({ "response": self.id, "owner": self.owner.as_ref().map(Owner::urn) }).to_string()
+        })
     }
 }

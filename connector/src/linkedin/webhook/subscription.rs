@@ -3,6 +3,8 @@
 //! LinkedIn has no update; whoever wants another URL deletes and creates. See
 //! <https://learn.microsoft.com/en-us/linkedin/marketing/lead-sync/leadsync>.
 
+use std::net::IpAddr;
+
 use futures_util::StreamExt;
 use futures_util::stream;
 use serde::{Deserialize, Serialize};
@@ -18,8 +20,10 @@ use crate::linkedin::{Source, query};
 
 /// LinkedIn allows so many for one owner.
 const MAX_OF_OWNER: usize = 1_500;
-/// Most pages of one owner's subscriptions.
-const MAX_PAGES: usize = MAX_OF_OWNER / query::LIST_COUNT + 1;
+/// Most pages of one owner's subscriptions; LinkedIn's samples show ten on a page.
+const MAX_PAGES: usize = MAX_OF_OWNER / 10 + 1;
+/// Longest URL, in bytes.
+const MAX_URL_BYTES: usize = 2_048;
 
 /// One line of `subscriptions`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -34,21 +38,29 @@ pub struct Subscription {
     pub partition: String,
     /// `active`, or `blocked` after failed challenges, where LinkedIn tells.
     pub state: &'static str,
+    /// Whether it covers every form of its partition, rather than one form or one ad.
+    #[serde(skip)]
+    whole: bool,
 }
 
 #[derive(Deserialize)]
 struct Listing {
-    #[serde(alias = "results", default)]
+    #[serde(alias = "results")]
     elements: Vec<Element>,
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Element {
     id: Value,
     #[serde(default)]
     webhook: Option<String>,
     #[serde(alias = "status", default)]
     state: Option<String>,
+    #[serde(default)]
+    versioned_form: Option<Value>,
+    #[serde(default)]
+    associated_entity: Option<Value>,
 }
 
 impl Element {
@@ -60,6 +72,7 @@ impl Element {
             stream: Stream::LeadResponses.name(),
             partition: holding.id(),
             state: if blocked { "blocked" } else { "active" },
+            whole: self.versioned_form.is_none() && self.associated_entity.is_none(),
         })
     }
 }
@@ -101,22 +114,26 @@ impl<C: Capabilities> Source<C> {
     ///
     /// [`Failure::Invalid`] for what is no id, and LinkedIn's refusals.
     pub async fn unsubscribe(&self, ids: &[String]) -> Result<Vec<String>, Failure> {
-        let is_id = |id: &String| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit());
+        let is_id =
+            |id: &String| (1..=20).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_digit());
         if !ids.iter().all(is_id) {
             let detail = Detail::new("a subscription is named by its number, as they are listed");
             return Err(Failure::Invalid { detail, path: String::new() });
         }
-        let end = |id: String| async move {
-            let sent = self.send(query::end_subscription(&self.config, &id)).await;
-            let response = sent.map_err(|error| Failure::from_http(&error, Some(CREDENTIAL)))?;
-            if response.status != 404 {
-                self.success(&Subject::Subscriptions, response)?;
-            }
-            Ok(id)
-        };
+        let ending = stream::iter(ids.to_vec()).map(|id| self.unsubscribe_one(id));
         let ended: Vec<Result<String, Failure>> =
-            stream::iter(ids.to_vec()).map(end).buffered(self.config.requests_in_flight).collect().await;
+            ending.buffered(self.config.requests_in_flight).collect().await;
         ended.into_iter().collect()
+    }
+
+    async fn unsubscribe_one(&self, id: String) -> Result<String, Failure> {
+        let sent = self.send(query::end_subscription(&self.config, &id)).await;
+        let response = sent.map_err(|error| Failure::from_http(&error, Some(CREDENTIAL)))?;
+        // A repeated request finds what the first one has ended gone.
+        if response.status != 404 {
+            self.success(&Subject::Subscriptions(None), response)?;
+        }
+        Ok(id)
     }
 
     /// The owners and kinds that can be read.
@@ -126,7 +143,8 @@ impl<C: Capabilities> Source<C> {
         Ok(active.filter_map(|partition| Holding::parse(&partition.id)).collect())
     }
 
-    /// Works on owners and kinds side by side. One that is refused stops no other, unless nothing works at all.
+    /// Works on owners and kinds side by side. A missing right on one stops no other, unless none can be worked on; any
+    /// other failure is the whole call's, which is harmless to repeat.
     async fn each<F>(
         &self,
         holdings: Vec<Holding>,
@@ -142,46 +160,45 @@ impl<C: Capabilities> Source<C> {
         };
         let all: Vec<_> =
             stream::iter(holdings).map(worked).buffered(self.config.requests_in_flight).collect().await;
-        let (mut subscriptions, mut refused, mut worked) = (Vec::new(), None, false);
+        let (mut subscriptions, mut refused, mut any) = (Vec::new(), None, false);
         for (id, result) in all {
             match result {
                 Ok(found) => {
-                    worked = true;
+                    any = true;
                     subscriptions.extend(found);
                 }
-                Err(failure) => {
+                Err(failure @ Failure::Forbidden { .. }) => {
                     let fields = json!({ "partition": id, "reason": failure.to_string() }).to_string();
-                    self.capabilities.log(
-                        Level::Warn,
-                        "linkedin refused the subscriptions of a partition",
-                        &fields,
-                    );
-                    refused.get_or_insert(failure);
+                    let message = "linkedin refused the subscriptions of a partition";
+                    self.capabilities.log(Level::Warn, message, &fields);
+                    refused = refused.or(Some(failure));
                 }
+                Err(failure) => return Err(failure),
             }
         }
         match refused {
-            Some(failure) if !worked => Err(failure),
+            Some(failure) if !any => Err(failure),
             _ => Ok(subscriptions),
         }
     }
 
     async fn subscriptions_of(&self, holding: Holding) -> Result<Vec<Subscription>, Failure> {
         let mut found: Vec<Subscription> = Vec::new();
+        let mut offset = 0;
         for _ in 0..MAX_PAGES {
-            let request = query::subscriptions(&self.config, &holding, found.len());
-            let listing: Listing = self.ask_for(&Subject::Subscriptions, request).await?;
-            let len = listing.elements.len();
+            let request = query::subscriptions(&self.config, &holding, offset);
+            let subject = Subject::Subscriptions(Some(holding.clone()));
+            let listing: Listing = self.ask_for(&subject, request).await?;
+            offset += listing.elements.len();
             let before = found.len();
-            for subscription in
-                listing.elements.into_iter().filter_map(|element| element.into_subscription(&holding))
-            {
+            let page = listing.elements.into_iter().filter_map(|element| element.into_subscription(&holding));
+            for subscription in page {
                 if found.iter().all(|known| known.id != subscription.id) {
                     found.push(subscription);
                 }
             }
-            // A server that knows no paging here gives the same list again.
-            if len < query::LIST_COUNT || found.len() == before {
+            // A short page need not be the last, and a server that knows no paging here gives the same list again.
+            if found.len() == before {
                 break;
             }
         }
@@ -191,7 +208,8 @@ impl<C: Capabilities> Source<C> {
     async fn subscribe_one(&self, url: &str, holding: Holding) -> Result<Vec<Subscription>, Failure> {
         let there = self.subscriptions_of(holding.clone()).await?;
         let count = there.len();
-        let same: Vec<Subscription> = there.into_iter().filter(|found| found.url == url).collect();
+        let same: Vec<Subscription> =
+            there.into_iter().filter(|found| found.whole && found.url == url).collect();
         if !same.is_empty() {
             return Ok(same);
         }
@@ -205,7 +223,7 @@ impl<C: Capabilities> Source<C> {
         if response.status == 400 {
             return Err(Failure::Fatal(unproven(&response)));
         }
-        let response = self.success(&Subject::Subscriptions, response)?;
+        let response = self.success(&Subject::Subscriptions(Some(holding.clone())), response)?;
         let id = created_id(&response).ok_or_else(|| {
             Failure::Fatal(Detail::new(
                 "linkedin made a subscription without saying its id: list the subscriptions",
@@ -217,16 +235,22 @@ impl<C: Capabilities> Source<C> {
             stream: Stream::LeadResponses.name(),
             partition: holding.id(),
             state: "active",
+            whole: true,
         }])
     }
 
-    /// LinkedIn calls public https URLs only. A sandbox on this machine may call this machine.
+    /// LinkedIn calls public https URLs only. A LinkedIn on this machine, a sandbox, may call this machine.
     fn require_callable(&self, url: &str) -> Result<(), Failure> {
-        let local = is_local(&self.config.api_url);
-        let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://").filter(|_| local));
-        let host = rest.and_then(|rest| rest.split(['/', '?']).next()).unwrap_or_default();
-        let clean = url.len() <= 2048 && url.bytes().all(|byte| byte.is_ascii_graphic());
-        if host.is_empty() || host.contains('@') || url.contains('#') || !clean || is_local(url) && !local {
+        let loopback = is_loopback(url);
+        let allowed = match url.split_once("://") {
+            Some(("https", _)) => true,
+            Some(("http", _)) => loopback,
+            _ => false,
+        };
+        let clean = url.len() <= MAX_URL_BYTES && url.bytes().all(|byte| byte.is_ascii_graphic());
+        let host = host(url);
+        let plain = !host.is_empty() && !host.contains(['@', '\\']) && !url.contains('#');
+        if !allowed || !clean || !plain || loopback && !is_loopback(&self.config.api_url) {
             let message = "linkedin sends notices to public https URLs only, without user and fragment, such as \
                            https://hooks.example.test/leads";
             return Err(Failure::Invalid { detail: Detail::new(message), path: String::new() });
@@ -235,12 +259,20 @@ impl<C: Capabilities> Source<C> {
     }
 }
 
-/// Whether a URL's host is this machine.
-fn is_local(url: &str) -> bool {
+/// A URL's host without its port; with a user, where there is one.
+fn host(url: &str) -> &str {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let host = rest.split(['/', '?']).next().unwrap_or_default();
-    let host = host.rsplit_once(':').map_or(host, |(host, _)| host);
-    matches!(host, "localhost" | "127.0.0.1" | "[::1]")
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let port = authority.rsplit_once(':').filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()));
+    port.map_or(authority, |(host, _)| host)
+}
+
+/// Whether a URL's host is this machine.
+fn is_loopback(url: &str) -> bool {
+    let host = host(url);
+    let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    host.eq_ignore_ascii_case("localhost")
+        || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// The id of what was created: in its header, else in the body.

@@ -1,5 +1,8 @@
 //! What is taken, what is refused and with which status; and which requests manage subscriptions.
 
+mod judging;
+mod managing;
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
