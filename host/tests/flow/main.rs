@@ -13,6 +13,7 @@ mod end_to_end;
 mod faults;
 mod ledger;
 mod process;
+mod promises;
 mod push;
 mod quiet;
 mod rows;
