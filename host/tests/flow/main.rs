@@ -11,6 +11,7 @@ mod crash;
 mod discovery;
 mod end_to_end;
 mod faults;
+mod kinds;
 mod ledger;
 mod process;
 mod promises;
