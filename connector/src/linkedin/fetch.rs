@@ -93,7 +93,12 @@ impl<C: Capabilities> Source<C> {
         Ok(Some(lines))
     }
 
-    fn setting(&self) -> Setting<'static> {
-        Setting { owner: None, kind: "UNKNOWN", test_leads: self.config.test_leads }
+    fn setting(&self) -> Setting<'_> {
+        Setting {
+            owner: None,
+            kind: "UNKNOWN",
+            test_leads: self.config.test_leads,
+            api_url: &self.config.api_url,
+        }
     }
 }

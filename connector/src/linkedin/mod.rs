@@ -13,6 +13,7 @@ mod errors;
 mod fetch;
 mod form;
 mod gather;
+mod open;
 mod owner;
 mod page;
 mod query;

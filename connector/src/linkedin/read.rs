@@ -237,7 +237,12 @@ impl<C: Capabilities> Source<C> {
             bytes: request.max_bytes.clamp(1, MAX_BYTES) as usize,
         };
         let urn = format!("urn:li:sponsoredAccount:{account}");
-        let setting = Setting { owner: Some(&urn), kind: accounts::KIND, test_leads: self.config.test_leads };
+        let setting = Setting {
+            owner: Some(&urn),
+            kind: accounts::KIND,
+            test_leads: self.config.test_leads,
+            api_url: &self.config.api_url,
+        };
         let subject = Subject::Responses(account.to_owned());
         let owner = Owner { account, setting, selection: &selection, subject };
         if let Some(inside) = sweep.inside.clone() {
