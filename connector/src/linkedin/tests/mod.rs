@@ -3,6 +3,7 @@
 mod accounts;
 mod paging;
 mod records;
+mod traps;
 
 use serde_json::Value;
 

@@ -12,7 +12,7 @@ use super::{envelopes, open, read, request};
 const ID: &str = "5c1d7e0a-9b42-4f6e-8a31-0d2f4b6c8e90-3";
 
 /// The form of LinkedIn's schema page, in the same structure.
-fn form() -> Value {
+pub(super) fn form() -> Value {
     json!({
         "id": 4_400_120,
         "name": "Whitepaper pumps 2026",
@@ -36,7 +36,7 @@ fn form() -> Value {
     })
 }
 
-fn element() -> Value {
+pub(super) fn element() -> Value {
     json!({
         "id": ID,
         "submittedAt": 1_786_000_000_123_u64,
@@ -64,13 +64,13 @@ fn element() -> Value {
     })
 }
 
-fn page_of(elements: &[Value]) -> Page {
+pub(super) fn page_of(elements: &[Value]) -> Page {
     let body = json!({ "paging": { "start": 0, "count": 100, "links": [], "total": elements.len() }, "elements": elements });
     let link = Fake::scripted(vec![("/leadFormResponses", 200, body.to_string())]);
     read(&open(&link, "{}"), request(None, None))
 }
 
-fn data(element: Value) -> Value {
+pub(super) fn data(element: Value) -> Value {
     envelopes(&page_of(&[element])).remove(0)["data"].take()
 }
 
