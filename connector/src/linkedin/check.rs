@@ -1,26 +1,29 @@
 //! Tries every right that reading needs, changes nothing, and says exactly what is missing and where to grant it.
+//!
+//! One finding for each owner and kind. What is wrong with the token itself shows on every owner alike, and is told once.
 
-use std::collections::BTreeMap;
+use futures_util::future::join;
 
 use crate::capabilities::Capabilities;
 use crate::failure::Failure;
 use crate::finding::Finding;
 
 use super::Source;
-use super::accounts::{Account, State};
-use super::errors::{PAGE_ROLES, Subject};
+use super::errors::{LEAD_SCOPE, Subject};
+use super::owner::{Holding, Kind};
+use super::partitions::{Partition, Roster, State};
 use super::query::{self, Window};
 use super::selection::Selection;
+use super::stream::Stream;
 use super::version::{self, Standing};
 
-/// How many ad accounts are tried one by one.
+/// How many partitions are tried one by one.
 const MAX_TRIED: usize = 50;
 
-/// Page roles that let a member read sponsored leads.
-const READING_ROLES: [&str; 5] =
-    ["ADMINISTRATOR", "LEAD_GEN_FORMS_MANAGER", "CURATOR", "CONTENT_ADMINISTRATOR", "ANALYST"];
+const TOKEN: &str = "linkedin access token and ad accounts";
+const ROLES: &str = "linkedin page roles";
 
-/// A refusal becomes a finding; what may pass is a failure of the check itself.
+/// A refusal becomes an error; what may pass is a failure of the check itself.
 fn finding(subject: &str, failure: Failure) -> Result<Finding, Failure> {
     match failure {
         Failure::Retryable { .. } | Failure::Invalid { .. } => Err(failure),
@@ -34,8 +37,24 @@ fn finding(subject: &str, failure: Failure) -> Result<Finding, Failure> {
     }
 }
 
+/// Whether every owner would meet the same.
+fn is_of_the_token(failure: &Failure) -> bool {
+    match failure {
+        Failure::Unauthorized { .. } => true,
+        Failure::Forbidden { missing, .. } => missing == LEAD_SCOPE,
+        _ => false,
+    }
+}
+
+/// What has shown to be wrong with the token, so that it is not tried again.
+#[derive(Default)]
+struct Told {
+    forms: bool,
+    responses: bool,
+}
+
 impl<C: Capabilities> Source<C> {
-    /// Tries the token, the version, each account, its page and its responses.
+    /// Tries the token, the version, the roles, and each owner's forms and responses of each kind.
     ///
     /// # Errors
     ///
@@ -45,110 +64,133 @@ impl<C: Capabilities> Source<C> {
             Standing::Good(sentence) => Finding::ok("linkedin api version", sentence),
             Standing::Doubtful(sentence) => Finding::warning("linkedin api version", sentence),
         }];
-        let accounts = match self.accounts().await {
-            Ok(accounts) => accounts,
-            Err(failure) => {
-                findings.push(finding("linkedin access token and ad accounts", failure)?);
-                return Ok(findings);
-            }
-        };
-        let message = format!("accepted; the member has a role on {} ad accounts", accounts.len());
-        findings.push(Finding::ok("linkedin access token and ad accounts", message));
-        let roles = match self.page_roles().await {
-            Ok(roles) => Some(roles),
-            Err(failure) => {
-                let seen = finding("linkedin page roles", failure)?;
-                let message =
-                    format!("page roles cannot be listed, leads are tried all the same: {}", seen.message);
-                findings.push(Finding::warning("linkedin page roles", message));
-                None
-            }
-        };
-        self.check_partitions(&accounts, roles.as_ref(), &mut findings).await?;
+        let roster = self.roster(self.config.reads(Kind::Sponsored), true).await;
+        let mut usable = true;
+        if let Some(accounts) = &roster.accounts {
+            findings.push(match accounts {
+                Ok(accounts) => {
+                    let message =
+                        format!("accepted; the member has a role on {} ad accounts", accounts.len());
+                    Finding::ok(TOKEN, message)
+                }
+                Err(failure) => {
+                    usable = matches!(failure, Failure::Forbidden { .. }) && roster.roles().is_some();
+                    finding(TOKEN, failure.clone())?
+                }
+            });
+        }
+        if usable {
+            usable = self.check_roles(&roster, &mut findings)?;
+        }
+        if usable {
+            self.check_partitions(&roster, &mut findings).await?;
+        }
         Ok(findings)
     }
 
-    async fn check_partitions(
-        &self,
-        accounts: &BTreeMap<String, Account>,
-        roles: Option<&BTreeMap<String, Vec<String>>>,
-        findings: &mut Vec<Finding>,
-    ) -> Result<(), Failure> {
-        let partitions = self.partitions_of(accounts, &Selection::default());
-        let active = partitions.iter().filter(|partition| partition.state == State::Active).count();
-        if active == 0 {
-            let message = "none can be read: give the member a role on an ad account that has a page, or mend `accounts`";
-            findings.push(Finding::error("linkedin ad accounts", message));
+    /// Whether reading can go on.
+    fn check_roles(&self, roster: &Roster, findings: &mut Vec<Finding>) -> Result<bool, Failure> {
+        let organic = self.config.kinds.iter().any(|kind| kind.is_organic());
+        match &roster.roles {
+            None => Ok(true),
+            Some(Ok(roles)) => {
+                let count = roles.organizations().count();
+                findings.push(Finding::ok(ROLES, format!("the member has a role on {count} organizations")));
+                Ok(true)
+            }
+            Some(Err(failure)) => {
+                let seen = finding(ROLES, failure.clone())?;
+                let sponsored = roster.accounts.is_some();
+                findings.push(match organic {
+                    true => seen,
+                    false => Finding::warning(
+                        ROLES,
+                        format!("they cannot be listed; leads are tried all the same: {}", seen.message),
+                    ),
+                });
+                Ok(sponsored)
+            }
         }
+    }
+
+    async fn check_partitions(&self, roster: &Roster, findings: &mut Vec<Finding>) -> Result<(), Failure> {
+        let (kinds, all) = (&self.config.kinds, Selection::default());
+        let partitions = self.partitions_of(Stream::LeadResponses, kinds, roster, &all).await?;
+        if partitions.iter().all(|partition| partition.state != State::Active) {
+            let message = "none can be read: give the member a role on an ad account or organization, or mend `kinds`, `accounts` and \
+                 `organizations`";
+            findings.push(Finding::error("linkedin lead responses", message));
+        }
+        let mut told = Told::default();
         for partition in partitions.iter().take(MAX_TRIED) {
-            let subject = format!("linkedin ad account {}", partition.name);
+            let Some(holding) = Holding::parse(&partition.id) else { continue };
+            let subject = subject(partition, &holding);
             let message = partition.message.clone().unwrap_or_default();
-            let id = partition.id.split_once(':').map_or("", |(_, id)| id);
             match partition.state {
-                State::Active => {}
+                State::Active => self.check_holding(&subject, &holding, &mut told, findings).await?,
                 State::Forbidden => findings.push(Finding::error(subject, message)),
                 State::Disabled => {
-                    findings.push(Finding::warning(subject, format!("it is not read: {message}")));
+                    findings.push(Finding::warning(subject, format!("not read: {message}")));
                 }
-            }
-            if partition.state == State::Active {
-                let account = accounts.get(id).cloned().unwrap_or_default();
-                self.check_account(id, &account, roles, findings).await?;
             }
         }
         if let Some(left) = partitions.len().checked_sub(MAX_TRIED).filter(|&left| left > 0) {
-            let message = format!("{left} more ad accounts were not tried one by one");
-            findings.push(Finding::ok("linkedin ad accounts", message));
+            let message = format!("{left} more partitions were not tried one by one");
+            findings.push(Finding::ok("linkedin lead responses", message));
         }
         Ok(())
     }
 
-    async fn check_account(
+    async fn check_holding(
         &self,
-        id: &str,
-        account: &Account,
-        roles: Option<&BTreeMap<String, Vec<String>>>,
+        subject: &str,
+        holding: &Holding,
+        told: &mut Told,
         findings: &mut Vec<Finding>,
     ) -> Result<(), Failure> {
-        let label = super::accounts::label(id, account);
-        if let (Some(page), Some(roles)) = (&account.page, roles) {
-            findings.push(page_finding(&label, page, roles));
+        let forms = async { if told.forms { None } else { Some(self.glance_at_forms(holding).await) } };
+        let responses =
+            async { if told.responses { None } else { Some(self.glance_at_responses(holding).await) } };
+        let (forms, responses) = join(forms, responses).await;
+        let mut is_read = responses.is_some();
+        for (what, outcome, told) in
+            [("lead responses", responses, &mut told.responses), ("lead forms", forms, &mut told.forms)]
+        {
+            let Some(Err(failure)) = outcome else { continue };
+            if is_of_the_token(&failure) {
+                *told = true;
+                findings.push(finding(&format!("linkedin {what}"), failure)?);
+            } else if is_read {
+                // Responses go first; the same cause is not told twice for one owner.
+                findings.push(finding(subject, failure)?);
+            }
+            is_read = false;
         }
-        let subject = format!("lead forms of ad account {label}");
-        findings.push(
-            match self.ask(&Subject::Forms(id.to_owned()), query::first_form(&self.config, id)).await {
-                Ok(_) => Finding::ok(subject, "readable"),
-                Err(failure) => finding(&subject, failure)?,
-            },
-        );
-        let subject = format!("lead responses of ad account {label}");
-        findings.push(match self.glance(id).await {
-            Ok(()) => Finding::ok(subject, "readable"),
-            Err(failure) => finding(&subject, failure)?,
-        });
+        if is_read {
+            findings.push(Finding::ok(subject, "forms and responses can be read"));
+        }
         Ok(())
+    }
+
+    async fn glance_at_forms(&self, holding: &Holding) -> Result<(), Failure> {
+        let subject = Subject::Forms(holding.owner.clone());
+        self.ask(&subject, query::first_form(&self.config, &holding.owner)).await.map(|_| ())
     }
 
     /// Asks for one response of the last day.
-    async fn glance(&self, account: &str) -> Result<(), Failure> {
+    async fn glance_at_responses(&self, holding: &Holding) -> Result<(), Failure> {
         let now = self.capabilities.now_ms();
         let window = Window { start: now.saturating_sub(86_400_000), end: now, offset: 0, count: 1 };
-        let request = query::responses(&self.config, account, window);
-        self.ask(&Subject::Responses(account.to_owned()), request).await.map(|_| ())
+        let request = query::responses(&self.config, holding, window);
+        self.ask(&Subject::Responses(holding.clone()), request).await.map(|_| ())
     }
 }
 
-fn page_finding(label: &str, page: &str, roles: &BTreeMap<String, Vec<String>>) -> Finding {
-    let subject = format!("linkedin page {page} of ad account {label}");
-    let held = roles.get(page).map_or(&[][..], |roles| roles);
-    match held.iter().find(|role| READING_ROLES.contains(&role.as_str())) {
-        Some(role) => Finding::ok(subject, format!("role {role}")),
-        None => Finding::error(
-            subject,
-            format!(
-                "the member has no page role that lets it read leads: on the linkedin page, under Manage admins, give it \
-                 {PAGE_ROLES}"
-            ),
-        ),
+/// The kind of lead, and whose.
+fn subject(partition: &Partition, holding: &Holding) -> String {
+    let (kind, owner) = (holding.kind.word(), &holding.owner);
+    match owner.to_string() {
+        plain if plain == partition.name => format!("{kind} leads of {plain}"),
+        plain => format!("{kind} leads of {} ({plain})", partition.name),
     }
 }

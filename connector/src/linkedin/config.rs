@@ -1,41 +1,22 @@
-//! The source's configuration: its schema, and its parsing into checked values.
+//! The source's configuration, parsed into checked values.
 //!
 //! The host validates manifests with the schema; the parser repeats every rule, because a component must not trust its
 //! host to have done so. Each refusal names the place as a JSON Pointer.
 
-use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use serde_json::{Map, Value};
 
 use crate::failure::{Detail, Failure};
 
-use super::version;
+use super::chosen::Chosen;
+use super::config_schema::{ACCOUNTS_NEED, ORGANIZATIONS_NEED};
+use super::naming::Naming;
+use super::owner::{Kind, Owner};
+use super::{retention, version};
 
-const API_URL: &str = "https://api.linkedin.com/rest";
-const ID_PATTERN: &str = "^(urn:li:sponsoredAccount:)?[0-9]{1,20}$";
-
-/// The largest number of accounts that a list may name.
-const MAX_LISTED: usize = 10_000;
-
-/// Which ad accounts are read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Accounts {
-    /// Every account on which the member has a role.
-    All,
-    /// Only these.
-    Include(Vec<String>),
-    /// All but these.
-    Exclude(Vec<String>),
-}
-
-impl Accounts {
-    /// Whether the account (digits only) is read.
-    pub(super) fn covers(&self, account: &str) -> bool {
-        match self {
-            Self::All => true,
-            Self::Include(ids) => ids.iter().any(|id| id == account),
-            Self::Exclude(ids) => ids.iter().all(|id| id != account),
-        }
-    }
-}
+pub(super) const API_URL: &str = "https://api.linkedin.com/rest";
 
 /// A configuration whose values are all within their bounds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,8 +25,15 @@ pub(super) struct Config {
     pub(super) api_url: String,
     /// `YYYYMM`.
     pub(super) version: String,
-    pub(super) accounts: Accounts,
+    /// At least one, each once, in the order of [`Kind::ALL`].
+    pub(super) kinds: Vec<Kind>,
+    /// The ad accounts, for SPONSORED.
+    pub(super) accounts: Chosen,
+    /// The organizations, for the other kinds.
+    pub(super) organizations: Chosen,
+    pub(super) forms: Rc<Chosen>,
     pub(super) backfill_ms: u64,
+    retention_days: BTreeMap<Kind, u64>,
     pub(super) overlap_ms: u64,
     pub(super) settle_ms: u64,
     /// LinkedIn's `count`.
@@ -53,60 +41,6 @@ pub(super) struct Config {
     pub(super) requests_in_flight: usize,
     /// Whether test leads are for the sink.
     pub(super) test_leads: bool,
-}
-
-/// The JSON Schema (draft 2020-12) of the source's configuration.
-pub fn config_schema() -> Value {
-    let ids = json!({
-        "type": "array", "minItems": 1, "maxItems": MAX_LISTED,
-        "items": { "anyOf": [
-            { "type": "integer", "minimum": 1 },
-            { "type": "string", "pattern": ID_PATTERN },
-        ] },
-    });
-    let list = |name: &str, description: &str| {
-        let mut ids = ids.clone();
-        ids["description"] = description.into();
-        json!({ "type": "object", "required": [name], "additionalProperties": false, "properties": { name: ids } })
-    };
-    json!({
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "LinkedIn Lead Gen Forms",
-        "type": "object",
-        "additionalProperties": false,
-        "properties": {
-            "api_url": {
-                "type": "string", "default": API_URL, "pattern": "^https?://[^/?#\\s@]+(/[^?#\\s]*)?$", "maxLength": 1024,
-                "description": "Base URL of LinkedIn's versioned API. Change it only to go through a proxy or to a sandbox.",
-            },
-            "version": {
-                "type": "string", "default": version::DEFAULT, "pattern": "^[0-9]{4}(0[1-9]|1[0-2])$",
-                "description": "LinkedIn API version, YYYYMM. Each lives at least twelve months; `check` says when this one ends.",
-            },
-            "accounts": {
-                "default": "all",
-                "description": "Which ad accounts to read, by number or URN: \"all\" that the authorized member can see, only those in `include`, or all but those in `exclude`.",
-                "anyOf": [
-                    { "const": "all" },
-                    list("include", "Read only these ad accounts."),
-                    list("exclude", "Read every ad account but these."),
-                ],
-            },
-            "backfill_days": number("How many days back the first read goes. LinkedIn keeps responses for 90 days, some kinds for 365.", 90, 0, 3650),
-            "overlap_s": number("How many seconds before the end of the last sweep the next one starts, for responses that turn up late. Repeats are recognised.", 600, 0, 604_800),
-            "settle_s": number("How many seconds a response rests before it is read, because LinkedIn may show it late.", 60, 0, 86_400),
-            "page_size": number("How many responses to ask for in one request (`count`).", 100, 2, 500),
-            "requests_in_flight": number("How many requests to have under way at once for one ad account.", 10, 1, 32),
-            "test_leads": {
-                "enum": ["skip", "include"], "default": "skip",
-                "description": "What to do with test leads from a form's preview: record them as skipped, or pass them on like others.",
-            },
-        },
-    })
-}
-
-fn number(description: &str, default: u64, minimum: u64, maximum: u64) -> Value {
-    json!({ "type": "integer", "description": description, "default": default, "minimum": minimum, "maximum": maximum })
 }
 
 fn invalid(path: impl Into<String>, message: impl Into<String>) -> Failure {
@@ -129,11 +63,17 @@ impl Config {
     }
 
     fn from_members(mut members: Members) -> Result<Self, Failure> {
+        let kinds = kinds(members.0.remove("kinds"))?;
+        members.require_owners_of(&kinds)?;
         let config = Self {
+            kinds,
             api_url: api_url(&members.text("api_url", API_URL)?)?,
             version: members.text("version", version::DEFAULT)?,
-            accounts: members.0.remove("accounts").map_or(Ok(Accounts::All), |value| accounts(&value))?,
+            accounts: members.chosen("accounts", Naming::Account)?,
+            organizations: members.chosen("organizations", Naming::Organization)?,
+            forms: Rc::new(members.chosen("forms", Naming::Form)?),
             backfill_ms: members.number("backfill_days", 90, 0, 3650)? * 86_400_000,
+            retention_days: retention_days(members.0.remove("retention_days"))?,
             overlap_ms: members.number("overlap_s", 600, 0, 604_800)? * 1000,
             settle_ms: members.number("settle_s", 60, 0, 86_400)? * 1000,
             page_size: members.size("page_size", 100, 2, 500)?,
@@ -148,13 +88,26 @@ impl Config {
             let example = version::DEFAULT;
             return Err(invalid("/version", format!("version must be YYYYMM, such as \"{example}\"")));
         }
-        match members.0.keys().next() {
-            Some(key) => {
-                let pointer = key.replace('~', "~0").replace('/', "~1");
-                Err(invalid(format!("/{pointer}"), "the source has no such setting"))
-            }
-            None => Ok(config),
+        members.require_empty("")?;
+        Ok(config)
+    }
+
+    /// Whether leads of this kind are read.
+    pub(super) fn reads(&self, kind: Kind) -> bool {
+        self.kinds.contains(&kind)
+    }
+
+    /// Whether this owner's forms are read, for the kinds that it can have.
+    pub(super) fn covers(&self, owner: &Owner) -> bool {
+        match owner {
+            Owner::Account(number) => self.accounts.covers(number),
+            Owner::Organization(number) => self.organizations.covers(number),
         }
+    }
+
+    /// For how many days LinkedIn keeps leads of this kind.
+    pub(super) fn retention_days(&self, kind: Kind) -> u64 {
+        self.retention_days.get(&kind).copied().unwrap_or_else(|| retention::default_days(kind))
     }
 }
 
@@ -182,6 +135,74 @@ impl Members {
         self.number(key, default, minimum, maximum)
             .map(|number| usize::try_from(number).unwrap_or(usize::MAX))
     }
+
+    fn chosen(&mut self, key: &str, naming: Naming) -> Result<Chosen, Failure> {
+        self.0.remove(key).map_or(Ok(Chosen::All), |value| Chosen::parse(&value, key, naming))
+    }
+
+    /// Owners are only listed for kinds that they have.
+    fn require_owners_of(&self, kinds: &[Kind]) -> Result<(), Failure> {
+        let organic = kinds.iter().any(|kind| kind.is_organic());
+        let rules = [
+            ("organizations", organic, ORGANIZATIONS_NEED),
+            ("accounts", kinds.contains(&Kind::Sponsored), ACCOUNTS_NEED),
+        ];
+        for (key, allowed, message) in rules {
+            if !allowed && self.0.contains_key(key) {
+                return Err(invalid(format!("/{key}"), message));
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses what nobody has read.
+    fn require_empty(&self, path: &str) -> Result<(), Failure> {
+        let Some(key) = self.0.keys().next() else { return Ok(()) };
+        let pointer = key.replace('~', "~0").replace('/', "~1");
+        Err(invalid(format!("{path}/{pointer}"), "the source has no such setting"))
+    }
+}
+
+fn kinds(value: Option<Value>) -> Result<Vec<Kind>, Failure> {
+    let Some(value) = value else { return Ok(vec![Kind::Sponsored]) };
+    let list = value.as_array().filter(|list| !list.is_empty());
+    let list = list.ok_or_else(|| invalid("/kinds", "kinds must be a list of at least one kind of lead"))?;
+    let mut kinds = Vec::new();
+    for (index, word) in list.iter().enumerate() {
+        let known = Kind::ALL.map(Kind::word).join(", ");
+        let kind = word.as_str().and_then(Kind::parse).ok_or_else(|| {
+            invalid(format!("/kinds/{index}"), format!("there is no such kind of lead; there are {known}"))
+        })?;
+        if kinds.contains(&kind) {
+            return Err(invalid("/kinds", format!("{} stands twice in kinds", kind.word())));
+        }
+        kinds.push(kind);
+    }
+    kinds.sort();
+    Ok(kinds)
+}
+
+fn retention_days(value: Option<Value>) -> Result<BTreeMap<Kind, u64>, Failure> {
+    let Some(value) = value else { return Ok(BTreeMap::new()) };
+    let Value::Object(members) = value else {
+        return Err(invalid("/retention_days", "retention_days must be a table of days by kind of lead"));
+    };
+    let mut members = Members(members);
+    let mut days = BTreeMap::new();
+    for kind in Kind::ALL {
+        let number = members.number(kind.word(), retention::default_days(kind), 1, 3650);
+        days.insert(kind, number.map_err(|failure| within("/retention_days", failure))?);
+    }
+    members.require_empty("/retention_days")?;
+    Ok(days)
+}
+
+/// The failure of a part as one of the whole.
+fn within(place: &str, failure: Failure) -> Failure {
+    match failure {
+        Failure::Invalid { detail, path } => Failure::Invalid { detail, path: format!("{place}{path}") },
+        other => other,
+    }
 }
 
 fn api_url(text: &str) -> Result<String, Failure> {
@@ -196,50 +217,9 @@ fn api_url(text: &str) -> Result<String, Failure> {
     Ok(text.trim_end_matches('/').to_owned())
 }
 
-fn accounts(value: &Value) -> Result<Accounts, Failure> {
-    let wrong =
-        || invalid("/accounts", "accounts must be \"all\", { include = [...] } or { exclude = [...] }");
-    if value.as_str() == Some("all") {
-        return Ok(Accounts::All);
-    }
-    let object = value.as_object().filter(|object| object.len() == 1).ok_or_else(wrong)?;
-    match object.iter().next() {
-        Some((key, list)) if key == "include" => Ok(Accounts::Include(ids(list, "/accounts/include")?)),
-        Some((key, list)) if key == "exclude" => Ok(Accounts::Exclude(ids(list, "/accounts/exclude")?)),
-        _ => Err(wrong()),
-    }
-}
-
-fn ids(list: &Value, path: &str) -> Result<Vec<String>, Failure> {
-    let list = list
-        .as_array()
-        .filter(|list| !list.is_empty() && list.len() <= MAX_LISTED)
-        .ok_or_else(|| invalid(path, format!("a list of 1 to {MAX_LISTED} ad account numbers is needed")))?;
-    let parse = |(index, value): (usize, &Value)| {
-        let number = match value {
-            Value::Number(number) => number.as_u64().map(|number| number.to_string()),
-            Value::String(text) => account_number(text).map(str::to_owned),
-            _ => None,
-        };
-        number.ok_or_else(|| {
-            invalid(
-                format!("{path}/{index}"),
-                "an ad account is named by its number or its sponsoredAccount URN",
-            )
-        })
-    };
-    list.iter().enumerate().map(parse).collect()
-}
-
-/// The digits of an account that is named by number or URN.
-pub(super) fn account_number(text: &str) -> Option<&str> {
-    let digits = text.strip_prefix("urn:li:sponsoredAccount:").unwrap_or(text);
-    let fits = (1..=20).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
-    fits.then_some(digits)
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::config_schema::config_schema;
     use super::*;
 
     fn path_of(text: &str) -> String {
@@ -261,7 +241,17 @@ mod tests {
         assert_eq!(config.settle_ms, default("settle_s").as_u64().unwrap() * 1000);
         assert_eq!(config.page_size as u64, default("page_size").as_u64().unwrap());
         assert_eq!(config.requests_in_flight as u64, default("requests_in_flight").as_u64().unwrap());
-        assert_eq!((config.test_leads, config.accounts), (false, Accounts::All));
+        assert_eq!(
+            (config.test_leads, &config.accounts, &*config.forms),
+            (false, &Chosen::All, &Chosen::All)
+        );
+        assert_eq!(
+            (config.kinds.clone(), config.organizations.clone()),
+            (vec![Kind::Sponsored], Chosen::All)
+        );
+        for kind in Kind::ALL {
+            assert_eq!(config.retention_days(kind), default("retention_days")[kind.word()]);
+        }
         for (name, property) in schema["properties"].as_object().unwrap() {
             assert!(property["description"].is_string() && !property["default"].is_null(), "{name}");
         }
@@ -293,6 +283,24 @@ mod tests {
             (r#"{"accounts":{"include":[],"exclude":[]}}"#, "/accounts"),
             (r#"{"accounts":{"include":[]}}"#, "/accounts/include"),
             (r#"{"accounts":{"exclude":[1,"x"]}}"#, "/accounts/exclude/1"),
+            (r#"{"accounts":{"include":["urn:li:organization:1"]}}"#, "/accounts/include/0"),
+            (r#"{"accounts":{"include":[0]}}"#, "/accounts/include/0"),
+            (r#"{"kinds":[]}"#, "/kinds"),
+            (r#"{"kinds":"EVENT"}"#, "/kinds"),
+            (r#"{"kinds":["SPONSORED","EVENTS"]}"#, "/kinds/1"),
+            (r#"{"kinds":["EVENT","EVENT"]}"#, "/kinds"),
+            (r#"{"organizations":"all"}"#, "/organizations"),
+            (r#"{"kinds":["SPONSORED"],"organizations":{"include":[1]}}"#, "/organizations"),
+            (r#"{"kinds":["EVENT","COMPANY"],"accounts":"all"}"#, "/accounts"),
+            (
+                r#"{"kinds":["EVENT"],"organizations":{"include":["urn:li:sponsoredAccount:1"]}}"#,
+                "/organizations/include/0",
+            ),
+            (r#"{"forms":{"exclude":["urn:li:versionedLeadGenForm:1"]}}"#, "/forms/exclude/0"),
+            (r#"{"forms":["1"]}"#, "/forms"),
+            (r#"{"retention_days":90}"#, "/retention_days"),
+            (r#"{"retention_days":{"EVENT":0}}"#, "/retention_days/EVENT"),
+            (r#"{"retention_days":{"EVENTS":9}}"#, "/retention_days/EVENTS"),
             (r#"{"backfill_days":-1}"#, "/backfill_days"),
             (r#"{"overlap_s":1.5}"#, "/overlap_s"),
             (r#"{"settle_s":"60"}"#, "/settle_s"),
@@ -306,5 +314,19 @@ mod tests {
         }
         let trimmed = Config::parse(r#"{"api_url":"http://127.0.0.1:8080/rest/"}"#).unwrap();
         assert_eq!(trimmed.api_url, "http://127.0.0.1:8080/rest");
+    }
+
+    #[test]
+    fn takes_every_kind_with_its_owners() {
+        let text = r#"{"kinds":["EVENT","SPONSORED"],"organizations":{"include":["urn:li:organization:90021"]},
+            "forms":{"exclude":["urn:li:leadGenForm:7"]},"retention_days":{"EVENT":30}}"#;
+        let config = Config::parse(text).unwrap();
+        assert_eq!(config.kinds, [Kind::Sponsored, Kind::Event]);
+        assert!(config.reads(Kind::Event) && !config.reads(Kind::Company));
+        assert!(config.covers(&Owner::Account("90022".to_owned())));
+        assert!(config.covers(&Owner::Organization("90021".to_owned())));
+        assert!(!config.covers(&Owner::Organization("90022".to_owned())));
+        assert!(!config.forms.covers("7") && config.forms.covers("8"));
+        assert_eq!((config.retention_days(Kind::Event), config.retention_days(Kind::Sponsored)), (30, 90));
     }
 }

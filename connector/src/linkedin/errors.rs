@@ -10,7 +10,9 @@ use serde_json::{Map, Value};
 use crate::capabilities::Response;
 use crate::failure::{Detail, Failure};
 
-use super::version;
+use super::instant;
+use super::owner::{Holding, Kind, Owner};
+use super::{roles, version};
 
 /// The credential's name in manifests.
 pub(super) const CREDENTIAL: &str = "linkedin";
@@ -18,26 +20,31 @@ pub(super) const CREDENTIAL: &str = "linkedin";
 /// How long to wait after a 429 that names no time, in milliseconds.
 const THROTTLED_WAIT_MS: u64 = 60_000;
 
+/// The most by which a wait for a quota's reset is spread, in milliseconds.
+const SPREAD_MS: u64 = 300_000;
+
 /// The longest wait that is passed on: two days, beyond any quota's reset.
 const MAX_WAIT_S: u64 = 172_800;
 
 pub(super) const LEAD_SCOPE: &str = "scope r_marketing_leadgen_automation";
 pub(super) const LEAD_SCOPE_GRANT: &str = "request the Lead Sync API product for the app in LinkedIn's developer portal, \
      then authorize the member again with the scope r_marketing_leadgen_automation";
-pub(super) const PAGE_ROLES: &str =
-    "ADMINISTRATOR, LEAD_GEN_FORMS_MANAGER, CURATOR, CONTENT_ADMINISTRATOR or ANALYST";
 
 /// What a request was about, and which right it needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Subject {
     /// The ad accounts of the member.
     Accounts,
+    /// The roles of the member on ad accounts.
+    AccountRoles,
     /// The Page roles of the member.
     PageRoles,
-    /// The forms of an ad account.
-    Forms(String),
-    /// The responses of an ad account.
-    Responses(String),
+    /// An organization's names.
+    Organization(String),
+    /// The forms of an owner.
+    Forms(Owner),
+    /// The responses of an owner.
+    Responses(Holding),
     /// Single responses by id.
     Single,
 }
@@ -46,21 +53,40 @@ impl Subject {
     pub(super) fn name(&self) -> String {
         match self {
             Self::Accounts => "the member's ad accounts".to_owned(),
+            Self::AccountRoles => "the member's ad accounts and roles".to_owned(),
             Self::PageRoles => "the member's page roles".to_owned(),
-            Self::Forms(account) => format!("the lead forms of ad account {account}"),
-            Self::Responses(account) => format!("the lead responses of ad account {account}"),
+            Self::Organization(number) => format!("organization {number}"),
+            Self::Forms(owner) => format!("the lead forms of {owner}"),
+            Self::Responses(Holding { kind: Kind::Sponsored, owner }) => {
+                format!("the lead responses of {owner}")
+            }
+            Self::Responses(Holding { kind, owner }) => {
+                format!("the lead responses ({}) of {owner}", kind.word())
+            }
             Self::Single => "single lead responses".to_owned(),
+        }
+    }
+
+    /// The endpoint, as the developer portal counts calls.
+    fn endpoint(&self) -> &'static str {
+        match self {
+            Self::Accounts => "adAccounts",
+            Self::AccountRoles => "adAccountUsers",
+            Self::PageRoles => "organizationAcls",
+            Self::Organization(_) => "organizations",
+            Self::Forms(_) => "leadForms",
+            Self::Responses(_) | Self::Single => "leadFormResponses",
         }
     }
 
     fn scope(&self) -> (&'static str, &'static str) {
         match self {
-            Self::Accounts => (
+            Self::Accounts | Self::AccountRoles => (
                 "scope r_ads",
                 "request the Advertising API product for the app in LinkedIn's developer portal, then \
                  authorize the member again with the scope r_ads",
             ),
-            Self::PageRoles => (
+            Self::PageRoles | Self::Organization(_) => (
                 "scope r_organization_admin",
                 "add r_organization_admin to the app's products, then authorize the member again with that scope",
             ),
@@ -68,18 +94,45 @@ impl Subject {
         }
     }
 
+    /// The kind whose rules decide which role is needed.
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Responses(holding) => holding.kind,
+            Self::Forms(Owner::Organization(_)) => Kind::Company,
+            _ => Kind::Sponsored,
+        }
+    }
+
     fn role(&self) -> (String, String) {
-        let on = match self {
-            Self::Forms(account) | Self::Responses(account) => format!("ad account {account}"),
-            Self::Accounts | Self::PageRoles | Self::Single => "the ad account".to_owned(),
+        let kind = self.kind();
+        let owner = match self {
+            Self::Forms(owner) | Self::Responses(Holding { owner, .. }) => Some(owner),
+            _ => None,
         };
+        if let Some(Owner::Organization(number)) = owner {
+            return (format!("role: {} on organization {number}", roles::words(kind)), roles::grant(kind));
+        }
+        let on = owner.map_or_else(|| "the ad account".to_owned(), Owner::to_string);
         (
             format!("role: an ad account role (VIEWER or above) on {on}, or a page role on its page"),
             format!(
-                "in Campaign Manager, under Account settings > Manage access, give the member a role on {on}; on the \
-                 LinkedIn page, under Manage admins, give it {PAGE_ROLES}"
+                "in Campaign Manager, under Account settings > Manage access, give the member a role on {on}; {}",
+                roles::grant(kind)
             ),
         )
+    }
+
+    /// Spreads waits of partitions over some minutes: by what is waited for, the same each time.
+    fn spread_ms(&self) -> u64 {
+        let id = match self {
+            Self::Responses(holding) => holding.id(),
+            other => other.name(),
+        };
+        // FNV-1a.
+        let hash = id.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+        });
+        hash % SPREAD_MS
     }
 }
 
@@ -91,13 +144,22 @@ struct Body {
     service_code: Value,
     #[serde(default)]
     message: Value,
+    #[serde(default)]
+    status: Value,
 }
 
-/// Turns a response that is no success into a failure.
-pub(super) fn refused(subject: &Subject, asked_version: &str, response: &Response) -> Failure {
+impl Body {
+    /// Whether a 429 speaks of one of LinkedIn's own limits. A page of a proxy on the way does not.
+    fn is_quota(&self) -> bool {
+        self.service_code == 101 || self.code == "TOO_MANY_REQUESTS" || self.status == 429
+    }
+}
+
+/// Turns a response that is no success into a failure. `now_ms` is the present in epoch milliseconds.
+pub(super) fn refused(subject: &Subject, asked_version: &str, now_ms: u64, response: &Response) -> Failure {
     let body: Body = serde_json::from_slice(&response.body).unwrap_or_default();
     let code = vendor_code(&body);
-    let facts = facts(response, &body);
+    let facts = Some(Value::Object(facts(response, &body)).to_string());
     let status = response.status;
     let name = subject.name();
     let detail = |what: String| Detail {
@@ -125,12 +187,7 @@ pub(super) fn refused(subject: &Subject, asked_version: &str, response: &Respons
             "version {asked_version} of the linkedin api is not active: {}",
             newer_than(asked_version)
         ))),
-        429 => Failure::Retryable {
-            detail: detail(format!(
-                "linkedin throttles {name}: a burst limit, or a daily quota, which ends at 00:00 UTC"
-            )),
-            wait_ms: Some(retry_after_ms(response).unwrap_or(THROTTLED_WAIT_MS)),
-        },
+        429 => throttled(subject, &body, now_ms, response, detail),
         408 | 500..=599 => Failure::Retryable {
             detail: detail(format!("linkedin failed with http status {status} when asked for {name}")),
             wait_ms: retry_after_ms(response),
@@ -143,6 +200,38 @@ pub(super) fn refused(subject: &Subject, asked_version: &str, response: &Respons
              or api version {asked_version} does not fit it; report it with the facts given"
         ))),
     }
+}
+
+/// A burst limit, something on the way, or a daily quota: the host has repeated the request before this is seen, so
+/// LinkedIn's own answer means that the quota is used up. See
+/// <https://learn.microsoft.com/en-us/linkedin/shared/api-guide/concepts/rate-limits>.
+fn throttled(
+    subject: &Subject,
+    body: &Body,
+    now_ms: u64,
+    response: &Response,
+    detail: impl Fn(String) -> Detail,
+) -> Failure {
+    let (name, asked) = (subject.name(), retry_after_ms(response));
+    if !body.is_quota() {
+        let message = format!("linkedin, or something on the way to it, throttles requests for {name}");
+        return Failure::Retryable {
+            detail: detail(message),
+            wait_ms: Some(asked.unwrap_or(THROTTLED_WAIT_MS)),
+        };
+    }
+    let resets_at_ms = instant::next_midnight_ms(now_ms);
+    let mut detail = detail(format!(
+        "linkedin throttles {name}: the daily quota of {} is used up; it is counted per app and per member, and starts anew \
+         at {}; the developer portal shows the numbers on the app's analytics page",
+        subject.endpoint(),
+        instant::rfc3339(resets_at_ms)
+    ));
+    let mut facts = facts(response, body);
+    facts.insert("resets_at_ms".to_owned(), resets_at_ms.into());
+    detail.facts = Some(Value::Object(facts).to_string());
+    let until_reset = resets_at_ms.saturating_sub(now_ms).saturating_add(subject.spread_ms());
+    Failure::Retryable { detail, wait_ms: Some(asked.unwrap_or(until_reset)) }
 }
 
 /// What to do about a version that has ended.
@@ -168,7 +257,7 @@ fn forbidden(subject: &Subject, code: Option<&str>, detail: impl Fn(String) -> D
             format!("{scope}, or {role}"),
             format!("{scope_grant}; if the token has the scope already: {role_grant}"),
         ),
-        Subject::Accounts if is_entity => (role, role_grant),
+        Subject::Accounts | Subject::AccountRoles if is_entity => (role, role_grant),
         _ => (scope.to_owned(), scope_grant.to_owned()),
     };
     let message = format!("linkedin does not let this token read {name}: {advice}");
@@ -178,7 +267,7 @@ fn forbidden(subject: &Subject, code: Option<&str>, detail: impl Fn(String) -> D
 /// A body that is not what LinkedIn promises. Text that is no JSON comes from a proxy on the way and may pass.
 pub(super) fn undecodable(subject: &Subject, response: &Response, error: &serde_json::Error) -> Failure {
     let name = subject.name();
-    let facts = facts(response, &Body::default());
+    let facts = Some(Value::Object(facts(response, &Body::default())).to_string());
     if error.is_data() {
         return Failure::Fatal(Detail {
             // The line and column lead support to the place without showing what stood there.
@@ -219,7 +308,7 @@ fn sentence(message: &Value) -> Option<&str> {
 }
 
 /// What LinkedIn's support asks for.
-fn facts(response: &Response, body: &Body) -> Option<String> {
+fn facts(response: &Response, body: &Body) -> Map<String, Value> {
     let mut facts = Map::new();
     facts.insert("http_status".to_owned(), response.status.into());
     for (header, name) in [
@@ -236,7 +325,7 @@ fn facts(response: &Response, body: &Body) -> Option<String> {
     if let Value::Number(number) = &body.service_code {
         facts.insert("service_error_code".to_owned(), number.clone().into());
     }
-    Some(Value::Object(facts).to_string())
+    facts
 }
 
 /// `Retry-After` in seconds. The other form, a date, is left to the host, whose governor sees the header too.
@@ -253,7 +342,14 @@ mod tests {
         let headers = [("x-li-uuid", "AAYdemo=="), ("x-li-fabric", "prod-lva1"), ("x-li-request-id", "r-1")];
         let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
         let response = Response { status, headers, body: body.as_bytes().to_vec() };
-        refused(&Subject::Responses("503000111".to_owned()), "202508", &response)
+        refused(&responses("SPONSORED:503000111"), "202508", NOW, &response)
+    }
+
+    /// 2026-09-21T14:13:20Z.
+    const NOW: u64 = 1_790_000_000_000;
+
+    fn responses(id: &str) -> Subject {
+        Subject::Responses(Holding::parse(id).unwrap())
     }
 
     fn detail(failure: &Failure) -> &Detail {
@@ -269,7 +365,7 @@ mod tests {
     #[test]
     fn every_row_of_the_catalogue_steers_the_host() {
         let html = "<html><body>Bad gateway for jane@example.test?token=1</body></html>";
-        let rows: [(u16, &str, &str, Option<&str>); 17] = [
+        let rows: [(u16, &str, &str, Option<&str>); 18] = [
             (
                 400,
                 r#"{"status":400,"code":"ILLEGAL_ARGUMENT","message":"Invalid query parameters"}"#,
@@ -293,7 +389,8 @@ mod tests {
             (405, "", "fatal", None),
             (414, html, "fatal", None),
             (426, r#"{"status":426,"code":"NONEXISTENT_VERSION"}"#, "fatal", Some("NONEXISTENT_VERSION")),
-            (429, r#"{"serviceErrorCode":101,"status":429}"#, "wait 60000", Some("101")),
+            (429, r#"{"serviceErrorCode":101,"status":429}"#, "wait for the reset", Some("101")),
+            (429, html, "wait 60000", None),
             (500, r#"{"message":"Internal Server Error"}"#, "retry", None),
             (503, html, "retry", None),
             (302, "", "fatal", None),
@@ -312,6 +409,9 @@ mod tests {
                         (true, false) => "scope".to_owned(),
                         _ => "role".to_owned(),
                     }
+                }
+                Failure::Retryable { wait_ms: Some(35_200_000..=35_500_000), .. } => {
+                    "wait for the reset".to_owned()
                 }
                 Failure::Retryable { wait_ms: Some(wait), .. } => format!("wait {wait}"),
                 Failure::Retryable { .. } => "retry".to_owned(),
@@ -339,6 +439,63 @@ mod tests {
                 && message.contains(version::newest())
                 && message.contains("`version`")
         );
+    }
+
+    #[test]
+    fn a_spent_quota_says_whose_it_is_and_when_it_ends() {
+        let response = |retry_after: Option<&str>| {
+            Response {
+            status: 429,
+            headers: retry_after.map(|value| ("retry-after".to_owned(), value.to_owned())).into_iter().collect(),
+            body: br#"{"status":429,"message":"Resource level throttle MEMBER DAY limit for calls to this resource is reached."}"#.to_vec(),
+        }
+        };
+        let wait =
+            |subject: &Subject, retry_after| match refused(subject, "202609", NOW, &response(retry_after)) {
+                Failure::Retryable { detail, wait_ms } => (detail, wait_ms.unwrap()),
+                other => panic!("{other:?}"),
+            };
+        let (detail, first) = wait(&responses("EVENT:90021"), None);
+        for words in [
+            "leadFormResponses",
+            "EVENT",
+            "per app and per member",
+            "2026-09-22T00:00:00Z",
+            "analytics",
+            "MEMBER DAY",
+        ] {
+            assert!(detail.message.contains(words), "{words}: {}", detail.message);
+        }
+        let facts: Value = serde_json::from_str(&detail.facts.unwrap()).unwrap();
+        assert_eq!(
+            (&facts["resets_at_ms"], &facts["http_status"]),
+            (&1_790_035_200_000_u64.into(), &429.into())
+        );
+        let (_, again) = wait(&responses("EVENT:90021"), None);
+        let (_, other) = wait(&responses("EVENT:90022"), None);
+        assert_eq!(first, again, "the spread is no chance");
+        assert!(
+            first != other
+                && first.abs_diff(35_200_000) < SPREAD_MS
+                && other.abs_diff(35_200_000) < SPREAD_MS
+        );
+        assert_eq!(wait(&Subject::PageRoles, Some("7")).1, 7_000, "linkedin's own word goes first");
+    }
+
+    #[test]
+    fn a_missing_role_on_a_page_is_named_with_its_place() {
+        let response = Response {
+            status: 403,
+            headers: Vec::new(),
+            body: br#"{"code":"NO_PERMISSION_ON_ENTITY"}"#.to_vec(),
+        };
+        let failure = refused(&responses("EVENT:90021"), "202609", NOW, &response);
+        assert!(
+            matches!(&failure, Failure::Forbidden { missing, .. }
+                if missing == "role: ADMINISTRATOR or CONTENT_ADMINISTRATOR on organization 90021"),
+            "{failure:?}"
+        );
+        assert!(failure.to_string().contains("under Manage admins"));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! A LinkedIn in memory, for tests: one account's responses, with a switch for everything that is not documented.
+//! A LinkedIn in memory, for tests: owners' responses, with a switch for everything that is not documented.
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, ready};
@@ -9,6 +9,8 @@ use serde_json::json;
 
 use crate::capabilities::{Capabilities, HttpError, Level, Request, Response};
 
+use super::owner::Holding;
+
 /// The fake's present: 2026-09-21.
 pub(super) const NOW: u64 = 1_790_000_000_000;
 
@@ -18,6 +20,9 @@ pub(super) struct Lead {
     pub(super) id: String,
     pub(super) test: bool,
     pub(super) form: u64,
+    pub(super) version: u64,
+    /// A partition's id.
+    pub(super) holding: &'static str,
 }
 
 impl Lead {
@@ -27,6 +32,8 @@ impl Lead {
             id: format!("5c1d7e0a-9b42-4f6e-8a31-{number:012x}-{}", number % 7),
             test: false,
             form: 4_400_120,
+            version: 2,
+            holding: "SPONSORED:503000111",
         }
     }
 }
@@ -51,6 +58,8 @@ pub(super) struct Behaviour {
     pub(super) end_inclusive: bool,
     /// Answers larger than this many elements exceed the host's limit.
     pub(super) too_large: usize,
+    /// What `total` says instead of the truth, where it is there: gets the truth and the length of the page.
+    pub(super) lie: Option<fn(usize, usize) -> u64>,
 }
 
 impl Default for Behaviour {
@@ -63,6 +72,7 @@ impl Default for Behaviour {
             start_inclusive: true,
             end_inclusive: false,
             too_large: usize::MAX,
+            lie: None,
         }
     }
 }
@@ -131,7 +141,20 @@ impl Fake {
             let found = query.split('&').find_map(|part| part.strip_prefix(name)?.strip_prefix('='));
             found.unwrap_or_else(|| panic!("{name} is missing in {query}"))
         };
-        assert_eq!(value("leadType"), "(leadType:SPONSORED)");
+        let known = [
+            "q",
+            "owner",
+            "leadType",
+            "limitedToTestLeads",
+            "submittedAtTimeRange",
+            "fields",
+            "count",
+            "start",
+        ];
+        for name in query.split('&').filter_map(|part| part.split('=').next()) {
+            assert!(known.contains(&name), "{name} is no parameter");
+        }
+        let (owner, kind) = (value("owner"), value("leadType"));
         let range = value("submittedAtTimeRange");
         let (start, end) = range.trim_matches(['(', ')']).split_once(',').unwrap();
         let start: u64 = start.strip_prefix("start:").unwrap().parse().unwrap();
@@ -143,6 +166,13 @@ impl Fake {
         let leads = self.leads.borrow();
         let mut found: Vec<&Lead> = leads.iter().collect();
         found.retain(|lead| {
+            let Holding { kind: of_kind, owner: of_owner } = Holding::parse(lead.holding).unwrap();
+            let urn = of_owner.urn().replace(':', "%3A");
+            if owner != format!("({}:{urn})", of_owner.member())
+                || kind != format!("(leadType:{})", of_kind.word())
+            {
+                return false;
+            }
             (lead.time > start || with.start_inclusive && lead.time == start)
                 && (lead.time < end || with.end_inclusive && lead.time == end)
         });
@@ -163,7 +193,8 @@ impl Fake {
             Echo::Nothing => {}
         }
         if with.total {
-            paging["total"] = found.len().into();
+            let truth = found.len() as u64;
+            paging["total"] = with.lie.map_or(truth, |lie| lie(found.len(), elements.len())).into();
         }
         let elements = elements.join(",");
         Ok(format!(r#"{{"elements":[{elements}],"paging":{paging}}}"#))
@@ -202,8 +233,10 @@ pub(super) fn now<T>(future: impl Future<Output = T>) -> T {
 }
 
 fn element(lead: &Lead) -> String {
-    let Lead { time, id, test, form } = lead;
+    let Lead { time, id, test, form, version, holding } = lead;
+    let Holding { kind, owner } = Holding::parse(holding).unwrap();
+    let (kind, member, owner) = (kind.word(), owner.member(), owner.urn());
     format!(
-        r#"{{"id":"{id}","submittedAt":{time},"testLead":{test},"leadType":"SPONSORED","formResponse":{{"answers":[{{"questionId":204400120,"answerDetails":{{"textQuestionAnswer":{{"answer":"t.berg@example.test"}}}}}}],"consentResponses":[]}},"owner":{{"sponsoredAccount":"urn:li:sponsoredAccount:503000111"}},"versionedLeadGenFormUrn":"urn:li:versionedLeadGenForm:(urn:li:leadGenForm:{form},2)","form":{{"id":{form},"name":"Whitepaper","content":{{"questions":[{{"questionId":204400120,"question":{{"localized":{{"de_DE":"E-Mail"}}}},"predefinedField":"EMAIL"}}]}}}}}}"#
+        r#"{{"id":"{id}","submittedAt":{time},"testLead":{test},"leadType":"{kind}","formResponse":{{"answers":[{{"questionId":204400120,"answerDetails":{{"textQuestionAnswer":{{"answer":"t.berg@example.test"}}}}}}],"consentResponses":[]}},"owner":{{"{member}":"{owner}"}},"versionedLeadGenFormUrn":"urn:li:versionedLeadGenForm:(urn:li:leadGenForm:{form},{version})","form":{{"id":{form},"name":"Whitepaper","content":{{"questions":[{{"questionId":204400120,"question":{{"localized":{{"de_DE":"E-Mail"}}}},"predefinedField":"EMAIL"}}]}}}}}}"#
     )
 }

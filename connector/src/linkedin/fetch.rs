@@ -5,12 +5,15 @@ use futures_util::future::join_all;
 use crate::capabilities::Capabilities;
 use crate::failure::{Detail, Failure};
 
+use super::Source;
+use super::config::Config;
 use super::errors::{self, Subject};
 use super::page::Lines;
 use super::query;
 use super::read::Page;
 use super::response::Setting;
-use super::{Source, require_stream};
+use super::selection::Selection;
+use super::stream::Stream;
 
 /// The contract's bound of keys in one call.
 const MAX_KEYS: usize = 100;
@@ -19,13 +22,18 @@ const MAX_KEYS: usize = 100;
 const NO_BATCH: [u16; 3] = [400, 404, 405];
 
 impl<C: Capabilities> Source<C> {
-    /// Fetches up to 100 responses; those that LinkedIn no longer has are left out.
+    /// Fetches up to 100 responses; those that LinkedIn no longer has, and those to forms that the configuration does not
+    /// choose, are left out.
     ///
     /// # Errors
     ///
     /// LinkedIn's refusals, and [`Failure::Fatal`] for more than 100 keys.
     pub async fn fetch(&self, stream: &str, keys: &[String]) -> Result<Page, Failure> {
-        require_stream(stream)?;
+        let stream = Stream::parse(stream)?;
+        if stream != Stream::LeadResponses {
+            let message = format!("the stream `{}` is read as a whole, not by keys", stream.name());
+            return Err(Failure::Fatal(Detail::new(message)));
+        }
         if keys.len() > MAX_KEYS {
             return Err(Failure::Fatal(Detail::new(format!(
                 "at most {MAX_KEYS} keys can be fetched in one call"
@@ -59,7 +67,7 @@ impl<C: Capabilities> Source<C> {
             let response = sent?;
             if !NO_BATCH.contains(&response.status) {
                 let response = self.success(&Subject::Single, response)?;
-                let (lines, refused) = Lines::from_batch(&response.body, &self.setting())
+                let (lines, refused) = Lines::from_batch(&response.body, &self.setting(), &self.chosen())
                     .map_err(|error| errors::undecodable(&Subject::Single, &response, &error))?;
                 // One that was refused must not look like one that is gone.
                 return match refused {
@@ -88,17 +96,17 @@ impl<C: Capabilities> Source<C> {
             return Ok(None);
         }
         let response = self.success(&Subject::Single, response)?;
-        let lines = Lines::from_element(&response.body, &self.setting())
+        let lines = Lines::from_element(&response.body, &self.setting(), &self.chosen())
             .map_err(|error| errors::undecodable(&Subject::Single, &response, &error))?;
         Ok(Some(lines))
     }
 
+    fn chosen(&self) -> Selection {
+        Selection::default().among(&self.config.forms)
+    }
+
     fn setting(&self) -> Setting<'_> {
-        Setting {
-            owner: None,
-            kind: "UNKNOWN",
-            test_leads: self.config.test_leads,
-            api_url: &self.config.api_url,
-        }
+        let Config { test_leads, api_url, .. } = &self.config;
+        Setting { owner: None, kind: "UNKNOWN", test_leads: *test_leads, api_url }
     }
 }

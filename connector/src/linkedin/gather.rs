@@ -1,4 +1,6 @@
 //! Fetches all responses of one time range by offset paging, several pages at once.
+//!
+//! A set that changes meanwhile is read anew; one that never rests is left to [`super::crawl`].
 
 use futures_util::future::join_all;
 
@@ -6,6 +8,7 @@ use crate::capabilities::{Capabilities, HttpError, Level};
 use crate::failure::{Detail, Failure};
 
 use super::errors::{self, CREDENTIAL, Subject};
+use super::owner::Holding;
 use super::page::Lines;
 use super::query::{self, Window};
 use super::response::Setting;
@@ -13,7 +16,7 @@ use super::selection::Selection;
 use super::slice::{self, Sight, Verdict};
 use super::{Learned, Source};
 
-/// How often a set that moves is read again before movement is tolerated.
+/// How often a set that moves is read again before it is crawled through.
 const MAX_MOVES: usize = 4;
 
 /// How often reading starts anew for any reason: halving 500 to 2 takes eight.
@@ -21,8 +24,8 @@ const MAX_ATTEMPTS: usize = 20;
 
 /// Whose responses are read, and how they become records.
 #[derive(Debug)]
-pub(super) struct Owner<'r> {
-    pub(super) account: &'r str,
+pub(super) struct Reading<'r> {
+    pub(super) holding: &'r Holding,
     pub(super) setting: Setting<'r>,
     pub(super) selection: &'r Selection,
     pub(super) subject: Subject,
@@ -48,13 +51,11 @@ pub(super) struct Walk {
 pub(super) struct Gathered {
     /// In order; after movement also the pages of earlier attempts, at the end.
     pub(super) pages: Vec<Lines>,
-    /// Whether they hold everything in the range.
+    /// Whether they hold everything that was in the range all the time.
     pub(super) whole: bool,
-    /// Whether the set kept moving, so that something may be missing.
-    pub(super) restless: bool,
 }
 
-enum Attempt {
+pub(super) enum Attempt {
     Done {
         pages: Vec<Lines>,
         whole: bool,
@@ -64,7 +65,7 @@ enum Attempt {
     Anew,
 }
 
-enum Problem {
+pub(super) enum Problem {
     TooLarge(Failure),
     Failed(Failure),
 }
@@ -99,14 +100,20 @@ impl<C: Capabilities> Source<C> {
     /// # Errors
     ///
     /// LinkedIn's refusals.
-    pub(super) async fn gather(&self, owner: &Owner<'_>, walk: Walk) -> Result<Gathered, Failure> {
+    pub(super) async fn gather(&self, reading: &Reading<'_>, walk: Walk) -> Result<Gathered, Failure> {
         let mut earlier = Vec::new();
         let mut moves = 0;
         for _ in 0..MAX_ATTEMPTS {
-            match self.attempt(owner, walk, moves < MAX_MOVES).await? {
+            let attempt = match (moves < MAX_MOVES, walk.slice) {
+                (true, _) => self.attempt(reading, walk).await?,
+                (false, Some(_)) => self.crawl(reading, walk).await?,
+                // Positions inside a millisecond mean nothing in a set that moves.
+                (false, None) => break,
+            };
+            match attempt {
                 Attempt::Done { mut pages, whole } => {
                     pages.append(&mut earlier);
-                    return Ok(Gathered { pages, whole, restless: moves >= MAX_MOVES });
+                    return Ok(Gathered { pages, whole });
                 }
                 Attempt::Moved(mut pages) => {
                     moves += 1;
@@ -115,26 +122,19 @@ impl<C: Capabilities> Source<C> {
                 Attempt::Anew => earlier.clear(),
             }
         }
-        let name = owner.subject.name();
-        let detail = Detail::new(format!(
-            "{name} changed again and again while they were read: they are read again later"
-        ));
-        Err(Failure::Retryable { detail, wait_ms: None })
+        Err(restless(&reading.subject))
     }
 
-    async fn attempt(&self, owner: &Owner<'_>, walk: Walk, strict: bool) -> Result<Attempt, Failure> {
+    async fn attempt(&self, reading: &Reading<'_>, walk: Walk) -> Result<Attempt, Failure> {
         let count = self.learned.count(self.config.page_size);
         let (step, bound) = (slice::step(count), slice::page_bound(walk.records, count));
         let mut pages: Vec<Lines> = Vec::new();
-        // While movement is tolerated, pages are read one after the other: what arrives in between then only repeats
-        // responses on the next page, whereas pages that are served out of order leave gaps between them.
-        let at_once = if strict { self.config.requests_in_flight } else { 1 };
         let mut wave = wave(walk.expected, step);
         while pages.len() < bound {
             let first = pages.len();
-            let size = wave.clamp(1, at_once.min(bound - first));
+            let size = wave.clamp(1, self.config.requests_in_flight.min(bound - first));
             let offsets = (first..first + size).map(|index| walk.base + (index * step) as u64);
-            let fetched = join_all(offsets.map(|offset| self.page(owner, walk, offset, count))).await;
+            let fetched = join_all(offsets.map(|offset| self.page(reading, walk, offset, count))).await;
             for page in fetched {
                 match page {
                     Ok(page) => pages.push(page),
@@ -142,11 +142,10 @@ impl<C: Capabilities> Source<C> {
                     Err(Problem::TooLarge(failure) | Problem::Failed(failure)) => return Err(failure),
                 }
             }
-            match slice::assess(&pages, count, self.learned.longest.get(), strict) {
+            match slice::assess(&pages, count, self.learned.longest.get()) {
                 Verdict::Whole => return Ok(Attempt::Done { pages, whole: true }),
                 Verdict::Moved => return Ok(Attempt::Moved(pages)),
-                Verdict::Clamped(limit) => return Ok(self.limit_to(limit)),
-                Verdict::Doubtful => return self.probe(owner, walk, pages, count).await,
+                Verdict::Doubtful(index) => return self.probe(reading, walk, (pages, index), count).await,
                 Verdict::Open => {}
             }
             match outlook(&pages, walk, step, bound) {
@@ -157,33 +156,34 @@ impl<C: Capabilities> Source<C> {
         Ok(Attempt::Done { pages, whole: false })
     }
 
-    /// Finds out whether a short first page is the whole set or LinkedIn's limit: asks for what follows it.
+    /// Finds out whether a short page is the end of the set or LinkedIn's limit: asks for what follows it.
     async fn probe(
         &self,
-        owner: &Owner<'_>,
+        reading: &Reading<'_>,
         walk: Walk,
-        mut pages: Vec<Lines>,
+        (mut pages, index): (Vec<Lines>, usize),
         count: usize,
     ) -> Result<Attempt, Failure> {
-        let Some(first) = pages.first() else { return Ok(Attempt::Moved(pages)) };
-        let len = first.len();
-        let offset = walk.base + len.saturating_sub(1) as u64;
-        let next = match self.page(owner, walk, offset, count).await {
+        let Some(short) = pages.get(index) else { return Ok(Attempt::Moved(pages)) };
+        let last = short.len().saturating_sub(1);
+        let next = match self.page(reading, walk, short.start + last as u64, count).await {
             Ok(next) => next,
             Err(Problem::TooLarge(failure) | Problem::Failed(failure)) => return Err(failure),
         };
-        if next.id(0) != first.id(len.saturating_sub(1)) {
+        if next.id(0) != short.id(last) || next.len() > 1 && index > 0 {
             return Ok(Attempt::Moved(pages));
         }
         if next.len() > 1 {
-            return Ok(self.limit_to(len));
+            return Ok(self.limit_to(short.len()));
         }
-        pages.truncate(1);
+        pages.truncate(index + 1);
         Ok(Attempt::Done { pages, whole: true })
     }
 
-    fn limit_to(&self, limit: usize) -> Attempt {
-        self.learned.limit.set(limit.max(1));
+    pub(super) fn limit_to(&self, limit: usize) -> Attempt {
+        // Pages of one response would have nothing in common, and a set that moves would go unnoticed.
+        let limit = limit.max(2);
+        self.learned.limit.set(limit);
         self.capabilities.log(
             Level::Info,
             "linkedin gives fewer responses a page than asked for",
@@ -192,21 +192,36 @@ impl<C: Capabilities> Source<C> {
         Attempt::Anew
     }
 
-    async fn page(&self, owner: &Owner<'_>, walk: Walk, offset: u64, count: usize) -> Result<Lines, Problem> {
+    pub(super) async fn page(
+        &self,
+        reading: &Reading<'_>,
+        walk: Walk,
+        offset: u64,
+        count: usize,
+    ) -> Result<Lines, Problem> {
         let window = Window { start: walk.start, end: walk.end, offset, count };
-        let response = match self.send(query::responses(&self.config, owner.account, window)).await {
-            Ok(response) => self.success(&owner.subject, response).map_err(Problem::Failed)?,
+        let response = match self.send(query::responses(&self.config, reading.holding, window)).await {
+            Ok(response) => self.success(&reading.subject, response).map_err(Problem::Failed)?,
             Err(error) => {
                 let failure = Failure::from_http(&error, Some(CREDENTIAL));
                 let too_large = matches!(error, HttpError::TooLarge(_));
                 return Err(if too_large { Problem::TooLarge(failure) } else { Problem::Failed(failure) });
             }
         };
-        let page = Lines::from_finder(&response.body, offset, &owner.setting, owner.selection)
-            .map_err(|error| Problem::Failed(errors::undecodable(&owner.subject, &response, &error)))?;
+        let page = Lines::from_finder(&response.body, offset, &reading.setting, reading.selection)
+            .map_err(|error| Problem::Failed(errors::undecodable(&reading.subject, &response, &error)))?;
         self.learned.observe(&page, window);
         Ok(page)
     }
+}
+
+/// The set never rested, so nothing of it can be trusted.
+pub(super) fn restless(subject: &Subject) -> Failure {
+    let name = subject.name();
+    let detail = Detail::new(format!(
+        "{name} changed again and again while they were read; nothing is lost, they are read again later"
+    ));
+    Failure::Retryable { detail, wait_ms: None }
 }
 
 /// How many pages to ask for at once when this many responses are expected; chance adds its square root, twice.

@@ -1,28 +1,39 @@
 //! The source: reads lead responses from LinkedIn's versioned Marketing API.
 //!
-//! It walks each ad account's responses in closed time slices, oldest slice first, and never relies on an order, on
+//! It walks each owner's responses of each kind in closed time slices, oldest slice first, and never relies on an order, on
 //! totals or on LinkedIn honouring what was asked for. It knows nothing of the sink, and must never log or put into an
 //! error anything that a member typed.
 
 mod accounts;
 mod check;
+mod chosen;
 mod config;
+mod config_schema;
+mod crawl;
 mod cursor;
 mod describe;
 mod errors;
 mod fetch;
 mod form;
 mod gather;
+mod instant;
+mod listing;
+mod naming;
 mod open;
+mod organizations;
 mod owner;
 mod page;
+mod partitions;
 mod query;
 mod read;
 mod response;
 mod restli;
+mod retention;
+mod roles;
 mod selection;
 mod slice;
 mod slim;
+mod snapshot;
 mod stream;
 mod sweep;
 mod version;
@@ -38,14 +49,14 @@ use std::cell::{Cell, RefCell};
 use serde::de::DeserializeOwned;
 
 use crate::capabilities::{Capabilities, HttpError, Request, Response};
-use crate::failure::{Detail, Failure};
+use crate::failure::Failure;
 
 use config::Config;
 use errors::{CREDENTIAL, Subject};
 
-pub use accounts::{Partition, State};
-pub use config::config_schema;
+pub use config_schema::config_schema;
 pub use describe::{credentials, egress, streams};
+pub use partitions::{Partition, State};
 pub use read::{Page, ReadRequest};
 
 /// What this instance has found out about LinkedIn's side. Losing it costs a request, never a response.
@@ -106,7 +117,7 @@ impl<C: Capabilities> Source<C> {
         if (200..300).contains(&response.status) {
             return Ok(response);
         }
-        Err(errors::refused(subject, &self.config.version, &response))
+        Err(errors::refused(subject, &self.config.version, self.capabilities.now_ms(), &response))
     }
 
     /// As [`Self::ask`], and decodes the answer.
@@ -115,14 +126,4 @@ impl<C: Capabilities> Source<C> {
         serde_json::from_slice(&response.body)
             .map_err(|error| errors::undecodable(subject, &response, &error))
     }
-}
-
-fn require_stream(stream: &str) -> Result<(), Failure> {
-    if stream == response::STREAM {
-        return Ok(());
-    }
-    Err(Failure::Fatal(Detail::new(format!(
-        "this source has no such stream; it has `{}`: set that as the pipeline's stream",
-        response::STREAM
-    ))))
 }

@@ -82,10 +82,14 @@ impl Lines {
     /// # Errors
     ///
     /// As [`Self::from_finder`].
-    pub(super) fn from_element(body: &[u8], setting: &Setting<'_>) -> Result<Self, serde_json::Error> {
+    pub(super) fn from_element(
+        body: &[u8],
+        setting: &Setting<'_>,
+        selection: &Selection,
+    ) -> Result<Self, serde_json::Error> {
         let body = utf8(body)?;
         let element: Element<'_> = serde_json::from_str(body)?;
-        Self::new(&[element], body.len(), &Forms::default(), setting, &Selection::default())
+        Self::new(&[element], body.len(), &Forms::default(), setting, selection)
     }
 
     /// Parses the answer to a look-up of many ids. The second value is the first status other than 404 with which
@@ -97,6 +101,7 @@ impl Lines {
     pub(super) fn from_batch(
         body: &[u8],
         setting: &Setting<'_>,
+        selection: &Selection,
     ) -> Result<(Self, Option<u16>), serde_json::Error> {
         let body = utf8(body)?;
         let batch: Batch<'_> = serde_json::from_str(body)?;
@@ -104,7 +109,7 @@ impl Lines {
         let status = |raw: &&RawValue| serde_json::from_str::<BatchError>(raw.get()).ok()?.status;
         let errors = batch.errors.unwrap_or_default();
         let refused = errors.values().filter_map(status).find(|&status| status != 404);
-        Ok((Self::new(&elements, body.len(), &Forms::default(), setting, &Selection::default())?, refused))
+        Ok((Self::new(&elements, body.len(), &Forms::default(), setting, selection)?, refused))
     }
 
     fn new(

@@ -6,6 +6,7 @@ use crate::capabilities::Request;
 
 use super::config::Config;
 use super::errors::CREDENTIAL;
+use super::owner::{Holding, Owner};
 use super::restli::{List, Union, Url, scalar};
 
 /// The projection of lead responses: the documented one, and the three members that it leaves out.
@@ -46,17 +47,14 @@ fn get(config: &Config, method: &str, url: Url) -> Request {
     }
 }
 
-fn account_urn(account: &str) -> String {
-    format!("urn:li:sponsoredAccount:{account}")
-}
-
-/// Sponsored responses of one account.
-pub(super) fn responses(config: &Config, account: &str, window: Window) -> Request {
+/// One owner's responses of one kind.
+pub(super) fn responses(config: &Config, holding: &Holding, window: Window) -> Request {
     let Window { start, end, offset, count } = window;
+    let Holding { kind, owner } = holding;
     let url = Url::new(&config.api_url, "/leadFormResponses")
         .with("q", "owner")
-        .with("owner", Union("sponsoredAccount", &account_urn(account)))
-        .with("leadType", "(leadType:SPONSORED)")
+        .with("owner", Union(owner.member(), &owner.urn()))
+        .with("leadType", format_args!("(leadType:{})", kind.word()))
         .with("limitedToTestLeads", "false")
         .with("submittedAtTimeRange", format_args!("(start:{start},end:{end})"))
         .with("fields", FIELDS)
@@ -138,11 +136,17 @@ pub(super) fn page_roles(config: &Config, offset: usize) -> Request {
     get(config, "FINDER", url)
 }
 
-/// The first form of an account: enough to see whether forms may be read.
-pub(super) fn first_form(config: &Config, account: &str) -> Request {
+/// An organization's names.
+pub(super) fn organization(config: &Config, number: &str) -> Request {
+    let url = Url::new(&config.api_url, format_args!("/organizations/{}", scalar(number)));
+    get(config, "GET", url)
+}
+
+/// The first form of an owner: enough to see whether forms may be read.
+pub(super) fn first_form(config: &Config, owner: &Owner) -> Request {
     let url = Url::new(&config.api_url, "/leadForms")
         .with("q", "owner")
-        .with("owner", Union("sponsoredAccount", &account_urn(account)))
+        .with("owner", Union(owner.member(), &owner.urn()))
         .with("start", 0)
         .with("count", 1);
     get(config, "FINDER", url)
@@ -160,7 +164,12 @@ mod tests {
     fn asks_in_linkedins_spelling() {
         let config = config();
         let window = Window { start: 1_785_542_400_000, end: 1_788_220_800_000, offset: 99, count: 100 };
-        let request = responses(&config, "503000111", window);
+        let sponsored = Holding::parse("SPONSORED:503000111").unwrap();
+        let request = responses(&config, &sponsored, window);
+        let event = responses(&config, &Holding::parse("EVENT:90021").unwrap(), window).url;
+        assert!(event.contains(
+            "&owner=(organization:urn%3Ali%3Aorganization%3A90021)&leadType=(leadType:EVENT)&limitedToTestLeads"
+        ));
         let fields = "ownerInfo,associatedEntityInfo,leadMetadataInfo,owner,leadType,versionedLeadGenFormUrn,id,submittedAt,testLead,formResponse,form:(hiddenFields,creationLocale,name,id,content),submitter,associatedEntity,leadMetadata";
         assert_eq!(
             request.url,
@@ -187,11 +196,12 @@ mod tests {
                 "/organizationAcls?q=roleAssignee&state=APPROVED&start=0&count=100".to_owned(),
             ),
             (
-                first_form(&config, "7"),
+                first_form(&config, &Owner::Account("7".to_owned())),
                 "FINDER",
                 "/leadForms?q=owner&owner=(sponsoredAccount:urn%3Ali%3AsponsoredAccount%3A7)&start=0&count=1"
                     .to_owned(),
             ),
+            (organization(&config, "90021"), "GET", "/organizations/90021".to_owned()),
         ];
         for (request, method, url) in urls {
             assert_eq!(request.url, format!("https://api.linkedin.com/rest{url}"));

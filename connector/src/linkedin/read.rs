@@ -10,17 +10,19 @@ use serde_json::json;
 use crate::capabilities::Capabilities;
 use crate::failure::{Detail, Failure};
 
-use super::accounts;
+use super::config::Config;
 use super::cursor::Cursor;
 use super::errors::Subject;
-use super::gather::{Gathered, Owner, Walk};
+use super::gather::{Gathered, Reading, Walk, restless};
+use super::owner::Holding;
 use super::page::Lines;
 use super::response::Setting;
 use super::selection::Selection;
 use super::slice::{self, Sight};
+use super::stream::Stream;
 use super::sweep::{self, Sweep, Work};
 use super::version::{self, Standing};
-use super::{Source, require_stream};
+use super::{Source, retention};
 
 /// How often a slice that holds too much is made smaller; all but the first at least halve it, and 2^47 ms is
 /// beyond any range.
@@ -36,7 +38,7 @@ const MAX_BYTES: u32 = 1 << 20;
 /// Asks for one page; see the contract's `source.read-request`.
 #[derive(Debug, Clone, Copy)]
 pub struct ReadRequest<'r> {
-    /// `lead_responses`.
+    /// One of the streams.
     pub stream: &'r str,
     /// A partition's id.
     pub partition: &'r str,
@@ -222,46 +224,51 @@ impl<C: Capabilities> Source<C> {
     /// LinkedIn's refusals by what they ask of the host, and [`Failure::Invalid`] for a cursor or a selection that
     /// cannot be understood.
     pub async fn read(&self, request: ReadRequest<'_>) -> Result<Page, Failure> {
-        require_stream(request.stream)?;
-        let account = accounts::partition_account(request.partition)?;
-        let selection = Selection::parse(request.selection)?;
+        match Stream::parse(request.stream)? {
+            Stream::LeadResponses => self.read_responses(request).await,
+            stream => self.read_snapshot(stream, request).await,
+        }
+    }
+
+    async fn read_responses(&self, request: ReadRequest<'_>) -> Result<Page, Failure> {
+        let holding = self.holding(request.partition)?;
+        let selection = Selection::parse(request.selection)?.among(&self.config.forms);
         let now_ms = self.capabilities.now_ms();
         let mut notes = self.version_notes(now_ms);
         let mut sweep = match sweep::resume(request.cursor, &selection, &self.config, now_ms)? {
-            Work::Sweep(sweep) if selection.covers_partition(accounts::KIND, account) => sweep,
+            Work::Sweep(sweep) if selection.covers(&holding) => sweep,
             Work::Sweep(sweep) => return Ok(page(String::new(), sweep.cursor(sweep.end, 1, 0), &notes)),
             Work::Nothing(cursor) => return Ok(page(String::new(), (cursor, false), &notes)),
         };
+        let days = self.config.retention_days(holding.kind);
+        notes.extend(retention::warning(holding.kind, days, &sweep, now_ms));
         let limits = Limits {
             records: request.max_records.clamp(1, MAX_RECORDS) as usize,
             bytes: request.max_bytes.clamp(1, MAX_BYTES) as usize,
         };
-        let urn = format!("urn:li:sponsoredAccount:{account}");
-        let setting = Setting {
-            owner: Some(&urn),
-            kind: accounts::KIND,
-            test_leads: self.config.test_leads,
-            api_url: &self.config.api_url,
-        };
-        let subject = Subject::Responses(account.to_owned());
-        let owner = Owner { account, setting, selection: &selection, subject };
+        let urn = holding.owner.urn();
+        let Config { test_leads, api_url, .. } = &self.config;
+        let kind = holding.kind.word();
+        let setting = Setting { owner: Some(&urn), kind, test_leads: *test_leads, api_url };
+        let subject = Subject::Responses(holding.clone());
+        let reading = Reading { holding: &holding, setting, selection: &selection, subject };
         if let Some(inside) = sweep.inside.clone() {
-            return self.read_inside(&owner, &sweep, inside, limits, notes).await;
+            return self.read_inside(&reading, &sweep, inside, limits, notes).await;
         }
         let rest = self.rests.borrow_mut().take(&request, sweep.from, now_ms);
         let (slice, width, expected) = match rest {
             Some(rest) => (rest.slice, sweep.width, sweep.expected),
-            None => match self.slice(&owner, &mut sweep, limits.of_slice(self.wave()), &mut notes).await? {
+            None => match self.slice(&reading, &mut sweep, limits.of_slice(self.wave()), &mut notes).await? {
                 Some(slice) => {
                     let (width, expected) = plan(&slice, limits.of_slice(self.wave()), sweep.dense_at);
                     (slice, width, expected)
                 }
-                None => return self.read_inside(&owner, &sweep, (0, None), limits, notes).await,
+                None => return self.read_inside(&reading, &sweep, (0, None), limits, notes).await,
             },
         };
         let Some(cut) = slice.cut(limits)? else {
             let sweep = Sweep { from: slice.time(0).unwrap_or(slice.from), ..sweep };
-            return self.read_inside(&owner, &sweep, (0, None), limits, notes).await;
+            return self.read_inside(&reading, &sweep, (0, None), limits, notes).await;
         };
         if cut.until < slice.to {
             self.rests.borrow_mut().put(Rest {
@@ -274,6 +281,22 @@ impl<C: Capabilities> Source<C> {
         Ok(page(cut.records, sweep.cursor(cut.until, width, expected), &notes))
     }
 
+    /// What a partition holds, if the configuration reads it.
+    fn holding(&self, partition: &str) -> Result<Holding, Failure> {
+        let holding = Holding::parse(partition).ok_or_else(|| {
+            let message =
+                "no such partition: an id is <KIND>:<number of its owner>, as `partitions` lists them";
+            Failure::Fatal(Detail::new(message))
+        })?;
+        if self.config.reads(holding.kind) {
+            return Ok(holding);
+        }
+        let kind = holding.kind.word();
+        let message =
+            format!("{kind} leads are not read: add {kind} to `kinds` in the source's configuration");
+        Err(Failure::Fatal(Detail::new(message)))
+    }
+
     /// How many responses one wave of requests brings.
     fn wave(&self) -> usize {
         let count = self.learned.count(self.config.page_size);
@@ -283,7 +306,7 @@ impl<C: Capabilities> Source<C> {
     /// Everything in the next slice, made as small as it has to be. None if even one millisecond holds too much.
     async fn slice(
         &self,
-        owner: &Owner<'_>,
+        reading: &Reading<'_>,
         sweep: &mut Sweep,
         limits: Limits,
         notes: &mut Vec<String>,
@@ -294,9 +317,9 @@ impl<C: Capabilities> Source<C> {
             let (start, end) = self.learned.range(from, to);
             let walk =
                 Walk { start, end, base: 0, expected, records: limits.records, slice: Some((from, to)) };
-            let Gathered { pages, whole, restless } = self.gather(owner, walk).await?;
+            let Gathered { pages, whole } = self.gather(reading, walk).await?;
             if whole {
-                note(notes, &pages, restless);
+                note(notes, &pages);
                 return Ok(Some(Slice::new(from, to, pages)));
             }
             if to - from <= 1 {
@@ -310,14 +333,14 @@ impl<C: Capabilities> Source<C> {
             expected = if sight.total.is_some() { target } else { 0 };
         }
         let detail =
-            Detail::new(format!("{} could not be cut into slices: try again later", owner.subject.name()));
+            Detail::new(format!("{} could not be cut into slices: try again later", reading.subject.name()));
         Err(Failure::Retryable { detail, wait_ms: None })
     }
 
     /// Reads on in the middle of the millisecond `sweep.from`, in LinkedIn's own order.
     async fn read_inside(
         &self,
-        owner: &Owner<'_>,
+        reading: &Reading<'_>,
         sweep: &Sweep,
         (mut offset, mut last): (u64, Option<String>),
         limits: Limits,
@@ -329,13 +352,13 @@ impl<C: Capabilities> Source<C> {
             let (start, end, base) = (ms.saturating_sub(1), ms + 1, offset.saturating_sub(1));
             let expected = limits.records as u64;
             let walk = Walk { start, end, base, expected, records: limits.records, slice: None };
-            let gathered = self.gather(owner, walk).await?;
+            let gathered = self.gather(reading, walk).await?;
             let before = gathered.pages.first().and_then(|page| page.id(0));
             if offset > 0 && before != last.as_deref() {
                 (offset, last) = (0, None);
                 continue;
             }
-            note(&mut notes, &gathered.pages, gathered.restless);
+            note(&mut notes, &gathered.pages);
             let (records, used, last, all) = inside(&gathered.pages, ms, offset, last, limits)?;
             let next = match all && gathered.whole {
                 true => sweep.cursor(ms + 1, sweep.end - ms, 0),
@@ -343,9 +366,7 @@ impl<C: Capabilities> Source<C> {
             };
             return Ok(page(records, next, &notes));
         }
-        let detail =
-            Detail::new(format!("{} changed again and again while they were read", owner.subject.name()));
-        Err(Failure::Retryable { detail, wait_ms: None })
+        Err(restless(&reading.subject))
     }
 
     fn version_notes(&self, now_ms: u64) -> Vec<String> {
@@ -398,14 +419,7 @@ fn inside(
     Ok((records, at, last, true))
 }
 
-fn note(notes: &mut Vec<String>, pages: &[Lines], restless: bool) {
-    if restless {
-        notes.push(
-            "responses kept being removed or added while they were read; the next sweep's overlap covers the most recent \
-             ones, and a run over a time range (`since`, `until`) reads any part again"
-                .to_owned(),
-        );
-    }
+fn note(notes: &mut Vec<String>, pages: &[Lines]) {
     if pages.iter().any(|page| page.strange_forms > 0) {
         notes.push(
             "some lead forms do not have the documented shape; their answers come without question texts"

@@ -21,10 +21,8 @@ pub(super) enum Verdict {
     Open,
     /// The set changed while it was read.
     Moved,
-    /// LinkedIn gives fewer responses a page than were asked for: this many.
-    Clamped(usize),
-    /// The first page is short, and it is not known whether that is its end or LinkedIn's limit.
-    Doubtful,
+    /// The page at this index is short, and it is not known whether that is its end or LinkedIn's limit.
+    Doubtful(usize),
 }
 
 /// How far the next page starts after the one before.
@@ -39,21 +37,19 @@ pub(super) fn page_bound(records: usize, count: usize) -> usize {
 
 /// Judges pages that were asked for with `count`, each [`step`] after the one before.
 ///
-/// `longest` is the length of the longest page ever seen. With `strict` off, movement is tolerated and only the end is
-/// looked for.
-pub(super) fn assess(pages: &[Lines], count: usize, longest: usize, strict: bool) -> Verdict {
+/// `longest` is the length of the longest page ever seen.
+pub(super) fn assess(pages: &[Lines], count: usize, longest: usize) -> Verdict {
     let mut before: Option<&Lines> = None;
     for (index, page) in pages.iter().enumerate() {
-        if strict && before.is_some_and(|before| !overlaps(before, page, step(count))) {
+        if before.is_some_and(|before| !overlaps(before, page, step(count))) {
             return Verdict::Moved;
         }
+        let is_last = || pages.iter().skip(index + 1).all(|later| later.len() == 0);
         match end(page, count, index == 0, longest) {
-            Verdict::Whole if pages.iter().skip(index + 1).all(|later| later.len() == 0) => {
-                return Verdict::Whole;
-            }
-            Verdict::Whole | Verdict::Moved if strict => return Verdict::Moved,
-            Verdict::Whole | Verdict::Moved | Verdict::Open => {}
-            verdict => return verdict,
+            End::Here if is_last() => return Verdict::Whole,
+            End::Doubtful if index == 0 || is_last() => return Verdict::Doubtful(index),
+            End::Here | End::Doubtful => return Verdict::Moved,
+            End::Later => {}
         }
         before = Some(page);
     }
@@ -65,19 +61,25 @@ fn overlaps(before: &Lines, page: &Lines, step: usize) -> bool {
     before.len() <= step || before.id(step) == page.id(0)
 }
 
-/// Whether the set ends with this page.
-fn end(page: &Lines, count: usize, first: bool, longest: usize) -> Verdict {
+/// What a page says about the end of the set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Here,
+    Later,
+    Doubtful,
+}
+
+/// Whether the set ends with this page. A total can raise a doubt but never lay one to rest: only the page after a short
+/// one shows whether that was the end or LinkedIn's limit, until a longer page has been seen.
+fn end(page: &Lines, count: usize, first: bool, longest: usize) -> End {
     let len = page.len();
     let reached = page.start + len as u64;
-    // A total below what was seen already is no total.
-    match page.total.filter(|&total| total >= reached) {
-        _ if len == 0 => Verdict::Whole,
-        Some(total) if total == reached => Verdict::Whole,
-        _ if len >= count => Verdict::Open,
-        Some(_) if first => Verdict::Clamped(len),
-        Some(_) => Verdict::Moved,
-        None if first && len >= longest => Verdict::Doubtful,
-        None => Verdict::Whole,
+    match page.total {
+        _ if len == 0 => End::Here,
+        _ if len >= count => End::Later,
+        Some(total) if total > reached => End::Doubtful,
+        _ if first && len >= longest => End::Doubtful,
+        _ => End::Here,
     }
 }
 

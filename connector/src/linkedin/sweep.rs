@@ -6,6 +6,20 @@ use super::config::Config;
 use super::cursor::{Cursor, LATEST_MS};
 use super::selection::Selection;
 
+/// Where a read takes up its work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Begin {
+    /// With the very first page: there is no cursor.
+    First,
+    /// With the first page of a sweep that follows another, which delivered everything before `done`.
+    Next {
+        /// Epoch milliseconds.
+        done: u64,
+    },
+    /// In the middle of a sweep.
+    UnderWay,
+}
+
 /// The range under way: half-open, epoch milliseconds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Sweep {
@@ -19,6 +33,10 @@ pub(super) struct Sweep {
     pub(super) dense_at: Option<u64>,
     /// The position inside the millisecond `from`, and the id just before it.
     pub(super) inside: Option<(u64, Option<String>)>,
+    /// How it begins.
+    pub(super) begin: Begin,
+    /// The selection gave it an end, so its distance from now says nothing.
+    pub(super) bounded: bool,
 }
 
 /// What a read has to do.
@@ -42,12 +60,23 @@ pub(super) fn resume(
     now_ms: u64,
 ) -> Result<Work, Failure> {
     let cursor = cursor.map(Cursor::parse).transpose()?;
+    let bounded = selection.until_ms.is_some();
     if let Some(Cursor {
         from, sweep_end: Some(end), width_ms, expected, dense_at, ms_offset, ms_last, ..
     }) = cursor
     {
         let inside = ms_offset.map(|offset| (offset, ms_last));
-        return Ok(Work::Sweep(Sweep { from, end, width: width_ms, expected, dense_at, inside }));
+        let begin = Begin::UnderWay;
+        return Ok(Work::Sweep(Sweep {
+            from,
+            end,
+            width: width_ms,
+            expected,
+            dense_at,
+            inside,
+            begin,
+            bounded,
+        }));
     }
     let now = now_ms.min(LATEST_MS);
     let since = selection.since_ms.unwrap_or(0);
@@ -62,7 +91,9 @@ pub(super) fn resume(
     if over || end <= from {
         return Ok(Work::Nothing(cursor.unwrap_or_else(|| Cursor::between(from, 1))));
     }
-    Ok(Work::Sweep(Sweep { from, end, width: end - from, expected: 0, dense_at: None, inside: None }))
+    let begin = cursor.map_or(Begin::First, |cursor| Begin::Next { done: cursor.from });
+    let width = end - from;
+    Ok(Work::Sweep(Sweep { from, end, width, expected: 0, dense_at: None, inside: None, begin, bounded }))
 }
 
 impl Sweep {

@@ -3,13 +3,13 @@
 //! A version lives for at least twelve months and then answers 426 for everybody at once, so its end must be announced
 //! in time. The dates are those of <https://learn.microsoft.com/en-us/linkedin/marketing/integrations/migrations>.
 
+use super::instant::{DAY_MS, days_from_civil};
+
 /// The version that is asked for unless the configuration says otherwise.
 pub(super) const DEFAULT: &str = "202609";
 
 /// How long before a sunset the warning starts, in days.
 const NOTICE_DAYS: i64 = 60;
-
-const DAY_MS: i64 = 86_400_000;
 
 struct Known {
     version: &'static str,
@@ -73,7 +73,7 @@ pub(super) fn standing(version: &str, now_ms: u64) -> Standing {
     let (year, month, day) = known.sunset;
     let about = if known.published { "" } else { "about " };
     let date = format!("{about}{year:04}-{month:02}-{day:02}");
-    let today = i64::try_from(now_ms).unwrap_or(i64::MAX) / DAY_MS;
+    let today = i64::try_from(now_ms / DAY_MS).unwrap_or(i64::MAX);
     let left = days_from_civil(year, month, day) - today;
     if left > NOTICE_DAYS {
         return Standing::Good(format!("version {version}, supported until {date}"));
@@ -84,28 +84,12 @@ pub(super) fn standing(version: &str, now_ms: u64) -> Standing {
     ))
 }
 
-/// Days since 1970-01-01 of a Gregorian date, counted from March so that the leap day comes last.
-fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let era = year.div_euclid(400);
-    let year_of_era = year.rem_euclid(400);
-    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn at(year: i64, month: i64, day: i64) -> u64 {
-        u64::try_from(days_from_civil(year, month, day) * DAY_MS).unwrap()
-    }
-
-    #[test]
-    fn counts_days() {
-        assert_eq!(days_from_civil(1970, 1, 1), 0);
-        assert_eq!(days_from_civil(2000, 2, 29), 11_016);
-        assert_eq!(days_from_civil(2026, 10, 1), 20_727);
+        u64::try_from(days_from_civil(year, month, day)).unwrap() * DAY_MS
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-use super::selection::Selection;
+use super::selection::{Narrowed, Selection};
 use crate::manifest::Override;
 
 /// Moves records between sandboxed components, as a manifest says.
@@ -104,6 +104,9 @@ pub(super) enum Command {
         after_long_help = "Examples:\n  sluice run pipeline.toml\n  sluice run pipeline.toml --plan\n  sluice run pipeline.toml --since 2026-08-01 --until 2026-09-01 --plan\n  sluice run pipeline.toml --set limits.page_records=100 --output json"
     )]
     Run(Run),
+    /// Receive notices that a vendor pushes, and manage its subscriptions
+    #[command(subcommand)]
+    Webhook(Webhook),
     /// Show what a component is: contract, imports, streams, schemas, wanted credentials and origins
     Inspect(Inspect),
 }
@@ -174,6 +177,89 @@ pub(super) struct Run {
     /// Also write the report as JSON to this file
     #[arg(long, value_name = "FILE")]
     pub(super) summary: Option<PathBuf>,
+}
+
+/// What to do about pushed notices.
+#[derive(Debug, Subcommand)]
+pub(super) enum Webhook {
+    /// Take one raw HTTP request, print the answer, then fetch and write what it told of
+    #[command(
+        after_long_help = "In JSON, two lines are printed: the answer with what was kept, then the delivery.\n\nExamples:\n  sluice webhook receive pipeline.toml < request.http\n  sluice webhook receive pipeline.toml --request request.http --no-deliver"
+    )]
+    Receive(Receive),
+    /// Fetch and write what notices told of and is not done yet; `run` does so too
+    Deliver(Hook),
+    /// Make the vendor send notices to a URL; harmless to repeat
+    #[command(
+        after_long_help = "Examples:\n  sluice webhook subscribe pipeline.toml --url https://hooks.example.test/leads\n  sluice webhook subscribe pipeline.toml --url https://hooks.example.test/leads --kind EVENT"
+    )]
+    Subscribe(Subscribe),
+    /// List the subscriptions
+    List(Manifest),
+    /// End subscriptions and make them anew, for instance when the vendor has blocked them
+    Renew(Renew),
+    /// End subscriptions
+    Remove(Remove),
+}
+
+/// A manifest and where its state is kept.
+#[derive(Debug, clap::Args)]
+pub(super) struct Hook {
+    #[command(flatten)]
+    pub(super) manifest: Manifest,
+    /// Keep notices and outcomes in this file instead of the manifest's `store.path`
+    #[arg(long, value_name = "FILE")]
+    pub(super) store: Option<PathBuf>,
+}
+
+/// Arguments of `webhook receive`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Receive {
+    #[command(flatten)]
+    pub(super) hook: Hook,
+    /// The file that holds the request, head and body; `-` is standard input
+    #[arg(long, value_name = "FILE", default_value = "-")]
+    pub(super) request: PathBuf,
+    /// Only keep what it tells of; a later `deliver` or `run` works it off
+    #[arg(long)]
+    pub(super) no_deliver: bool,
+}
+
+/// Arguments of `webhook subscribe`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Subscribe {
+    #[command(flatten)]
+    pub(super) manifest: Manifest,
+    /// Where notices go: a public https URL that answers already
+    #[arg(long, value_name = "URL")]
+    pub(super) url: String,
+    #[command(flatten)]
+    pub(super) narrowed: Narrowed,
+}
+
+/// Arguments of `webhook renew`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Renew {
+    #[command(flatten)]
+    pub(super) manifest: Manifest,
+    /// Renew only those with this URL
+    #[arg(long, value_name = "URL")]
+    pub(super) url: Option<String>,
+    #[command(flatten)]
+    pub(super) narrowed: Narrowed,
+}
+
+/// Arguments of `webhook remove`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Remove {
+    #[command(flatten)]
+    pub(super) manifest: Manifest,
+    /// End the subscription with this id; may be repeated
+    #[arg(long, value_name = "ID", required_unless_present = "all")]
+    pub(super) id: Vec<String>,
+    /// End every subscription that the manifest covers
+    #[arg(long, conflicts_with = "id")]
+    pub(super) all: bool,
 }
 
 /// Arguments of `inspect`.

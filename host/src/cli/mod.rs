@@ -7,6 +7,7 @@ mod check;
 mod discover;
 mod exit;
 mod files;
+mod http_request;
 mod inspect;
 mod logging;
 mod output;
@@ -17,6 +18,7 @@ mod run;
 mod selection;
 mod signals;
 mod validate;
+mod webhook;
 
 use std::process::ExitCode;
 
@@ -71,6 +73,7 @@ async fn dispatch(args: &Args, output: &Output) -> Exit {
         Command::Discover(discover) => discover::discover(discover, output).await,
         Command::Read(read) => read::read(read, output).await,
         Command::Run(run) => run::run(run, output).await,
+        Command::Webhook(command) => webhook::webhook(command, output).await,
         Command::Inspect(inspect) => inspect::inspect(inspect, output),
     }
 }

@@ -2,6 +2,8 @@
 
 mod text;
 
+pub(super) use text::text;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -30,7 +32,7 @@ pub(super) async fn run(arguments: &args::Run, output: &Output) -> Exit {
         Ok(selection) => selection,
         Err(message) => return output.fail(Exit::Usage, &message),
     };
-    let path = store_path(arguments, pipeline.store_path.as_ref(), &pipeline.name);
+    let path = store_path(arguments.store.as_ref(), pipeline.store_path.as_ref(), &pipeline.name);
     let store = match SqliteStore::open(path, &StoreOptions::default()) {
         Ok(store) => store,
         Err(error) => return output.fail(Exit::Failed, &error.to_string()),
@@ -55,7 +57,7 @@ pub(super) async fn run(arguments: &args::Run, output: &Output) -> Exit {
     };
     let report = engine.run(&job, &signals.stop).await;
     let told = Told { report: &report, http: assembly.http.tally().traffic() };
-    output.result(&told, || text::text(&report, &told.http));
+    output.result(&told, || text(&report, &told.http));
     finish(arguments, &told, &signals)
 }
 
@@ -67,8 +69,9 @@ struct Told<'r> {
     http: Traffic,
 }
 
-fn store_path(arguments: &args::Run, manifest: Option<&PathBuf>, name: &str) -> PathBuf {
-    arguments.store.as_ref().or(manifest).cloned().unwrap_or_else(|| default_store(name))
+/// Where a pipeline's state is kept: as the command line says, else the manifest, else this program.
+pub(super) fn store_path(argument: Option<&PathBuf>, manifest: Option<&PathBuf>, name: &str) -> PathBuf {
+    argument.or(manifest).cloned().unwrap_or_else(|| default_store(name))
 }
 
 fn finish(arguments: &args::Run, told: &Told<'_>, signals: &Signals) -> Exit {

@@ -283,11 +283,14 @@ impl Check<'_> {
             Kind::MaxProperties { limit } => format!("{name} has more than {limit} keys"),
             Kind::Pattern { pattern } => return self.wrong_form(path, pattern, schema),
             Kind::Format { format } => format!("{name} is not of the form `{format}`"),
-            Kind::FalseSchema => format!("{name} is not allowed here"),
+            Kind::FalseSchema | Kind::Not { .. } => format!("{name} is not allowed here"),
             other => format!("{name} breaks the rule `{}` of its schema", other.keyword()),
         };
-        let help =
-            value_help(schema).or_else(|| Some("`sluice inspect` shows what the component takes".to_owned()));
+        // A schema may say in its own words what a rule wants.
+        let said = schema.get("errorMessage").and_then(Value::as_str).map(str::to_owned);
+        let help = said
+            .or_else(|| value_help(schema))
+            .or_else(|| Some("`sluice inspect` shows what the component takes".to_owned()));
         self.wrong(path, message, help);
     }
 

@@ -39,6 +39,12 @@ pub(super) enum Breach {
     TwoPartitions { place: usize },
     #[error("the source broke the contract: it lists more than {limit} partitions")]
     TooManyPartitions { limit: usize },
+    #[error("the source broke the contract: line {line} of what was fetched was not asked for")]
+    NotAskedFor { line: usize },
+    #[error("the component broke the contract: line {line} of a notice's changes is no change ({problem})")]
+    NotAChange { line: usize, problem: String },
+    #[error("the component broke the contract: a notice names more than {limit} changes")]
+    TooManyChanges { limit: usize },
     #[error("the sink broke the contract: line {line} of its outcomes is no outcome ({problem})")]
     NotAnOutcome { line: usize, problem: String },
     #[error("the sink broke the contract: line {line} of its outcomes has an unknown status")]

@@ -5,11 +5,13 @@
 
 mod batch;
 mod breach;
+mod delivery;
 mod outcome;
 mod page;
 mod patience;
 pub mod port;
 mod progress;
+mod receiver;
 mod report;
 mod run;
 mod settings;
@@ -19,6 +21,7 @@ mod tests;
 mod tick;
 
 pub use progress::{Event, Progress};
+pub use receiver::{Answer, MAX_BODY_BYTES, Receiver};
 pub use report::{End, FailureReport, PartitionReport, RunReport, TickReport, Verdict};
 pub use run::Engine;
 pub use settings::{Job, RetryPolicy, Settings};

@@ -8,7 +8,7 @@ use super::outcome::{self, Decision};
 use super::patience::{GivenUp, Patience, Site};
 use super::port::{Clock, Mode, Sink};
 use crate::failure::Failure;
-use crate::store::{Counts, DeadLetter, Entry, PartitionId, Probe, Status, Store};
+use crate::store::{Cause, Counts, DeadLetter, Entry, Op, PartitionId, Probe, Status, Store, Withdrawal};
 
 /// What the work on pages needs.
 pub(super) struct Desk<W, S, C> {
@@ -45,7 +45,14 @@ impl<W: Sink, S: Store, C: Clock> Desk<W, S, C> {
 
     async fn leave_out_settled(&self, work: &mut PageWork) -> Result<(), Failure> {
         if let Some(partition) = self.partition {
-            let answers = self.store.settled(partition, work.probes()).await?;
+            let withdrawals = self.store.withdrawals(partition, work.probes()).await?;
+            work.withdraw(&withdrawals);
+            let mut answers = self.store.settled(partition, work.probes()).await?;
+            // What the ledger says of a record from before its withdrawal no longer holds; and a delete is sent as often
+            // as it is due.
+            for (answer, withdrawal) in answers.iter_mut().zip(&withdrawals) {
+                *answer &= *withdrawal == Withdrawal::Never;
+            }
             work.settle(&answers);
         }
         work.skip();
@@ -121,9 +128,25 @@ impl PageWork {
     /// Crosses off what had its outcome before.
     fn settle(&mut self, answers: &[bool]) {
         for (waits, settled) in self.waiting.iter_mut().zip(answers) {
-            if *settled {
+            if *settled && *waits {
                 *waits = false;
                 self.written.counts.settled += 1;
+            }
+        }
+    }
+
+    /// Leaves out what was withdrawn after it had come to be: it was read before, or by someone else.
+    fn withdraw(&mut self, withdrawals: &[Withdrawal]) {
+        for ((record, waits), withdrawal) in self.batch.records.iter().zip(&mut self.waiting).zip(withdrawals)
+        {
+            if record.op == Op::Upsert && *withdrawal == Withdrawal::Standing {
+                *waits = false;
+                self.written.counts.count(Status::Skipped);
+                let cause = Cause {
+                    code: "withdrawn".to_owned(),
+                    message: "the vendor's notice said that it was withdrawn".to_owned(),
+                };
+                self.written.entries.push(Entry { cause: Some(cause), ..entry(record, Status::Skipped) });
             }
         }
     }

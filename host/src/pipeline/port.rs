@@ -2,16 +2,21 @@
 //!
 //! The runtime implements these with components; tests implement them with scripts.
 
+use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::failure::Failure;
+use crate::store::NoticeId;
 
 /// Most records of one page or batch.
 pub const MAX_RECORDS: u32 = 1000;
 /// Most bytes of one page or batch.
 pub const MAX_BYTES: u32 = 1 << 20;
+
+/// Most keys of one fetch.
+pub const MAX_KEYS: u32 = 100;
 
 /// Whether a call may change anything at the destination.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +55,8 @@ pub struct Page {
     pub more: bool,
     /// Facts about the page as one JSON object.
     pub facts: Option<String>,
+    /// The notices that these records answer. Not the source's to say: set by whoever fetches for them.
+    pub notices: Vec<NoticeId>,
 }
 
 /// What a sink answered to one batch.
@@ -102,6 +109,75 @@ pub trait Source: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Vec<Partition>, Failure>> + Send;
     /// Reads one page.
     fn read(&self, request: ReadRequest) -> impl Future<Output = Result<Page, Failure>> + Send;
+    /// Fetches single records by key, at most [`MAX_KEYS`]. One that the vendor does not have is absent.
+    fn fetch(&self, stream: &str, keys: Vec<String>) -> impl Future<Output = Result<Page, Failure>> + Send;
+}
+
+/// A request from outside, as it arrived.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct NoticeRequest {
+    /// Upper case.
+    pub method: String,
+    /// The raw query without `?`.
+    pub query: String,
+    /// In the order of arrival, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The bytes as received.
+    pub body: Vec<u8>,
+}
+
+/// Headers and body may hold what is signed or personal.
+impl fmt::Debug for NoticeRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NoticeRequest")
+            .field("method", &self.method)
+            .field("bytes", &self.body.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What to answer, and what changed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct NoticeReply {
+    /// The HTTP status.
+    pub status: u16,
+    /// Names as the component spells them.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+    /// Newline-delimited changes.
+    pub changes: String,
+}
+
+/// One subscription at the vendor.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Subscription {
+    /// The vendor's id.
+    pub id: String,
+    /// Where its notices go.
+    pub url: String,
+    /// The stream.
+    pub stream: String,
+    /// The partition's id.
+    pub partition: String,
+    /// `active` or `blocked`.
+    pub state: String,
+}
+
+/// An open push side.
+pub trait Webhook: Send + Sync + 'static {
+    /// Judges one request.
+    fn receive(&self, request: NoticeRequest) -> impl Future<Output = Result<NoticeReply, Failure>> + Send;
+    /// Makes the vendor send notices.
+    fn subscribe(
+        &self,
+        callback_url: &str,
+        selection: Option<&str>,
+    ) -> impl Future<Output = Result<Vec<Subscription>, Failure>> + Send;
+    /// Ends subscriptions, and returns the ids of those that were ended.
+    fn unsubscribe(&self, ids: Vec<String>) -> impl Future<Output = Result<Vec<String>, Failure>> + Send;
+    /// Lists the subscriptions.
+    fn subscriptions(&self) -> impl Future<Output = Result<Vec<Subscription>, Failure>> + Send;
 }
 
 /// An open write side.

@@ -177,6 +177,9 @@ pub struct RunReport {
     pub pages: u64,
     /// Sum over partitions.
     pub bytes: u64,
+    /// Each partition with notices that waited: what was pushed and is now delivered.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub pushed: Vec<PartitionReport>,
     /// Each partition, in the order in which the source lists them.
     pub partitions: Vec<PartitionReport>,
     /// Why the run as a whole failed; none where only partitions did.
@@ -232,6 +235,7 @@ impl RunReport {
             counts: Counts::default(),
             pages: 0,
             bytes: 0,
+            pushed: Vec::new(),
             partitions: Vec::new(),
             failure: None,
             stopped: false,
@@ -240,7 +244,7 @@ impl RunReport {
 
     /// Sums up the partitions.
     pub(super) fn finish(&mut self, finished_ms: u64) {
-        for tick in self.partitions.iter_mut().filter_map(|partition| {
+        for tick in self.pushed.iter_mut().chain(&mut self.partitions).filter_map(|partition| {
             let tick = partition.tick.as_ref()?;
             partition.seconds = seconds(tick.started_ms, tick.finished_ms);
             partition.records_per_second = rate(tick.counts.read, partition.seconds);
@@ -257,7 +261,8 @@ impl RunReport {
 
     /// The run in one word. A partition that the source lists as not readable fails nothing, unless there is no other.
     pub fn verdict(&self) -> Verdict {
-        let ticks = || self.partitions.iter().filter_map(|partition| partition.tick.as_ref());
+        let ticks =
+            || self.pushed.iter().chain(&self.partitions).filter_map(|partition| partition.tick.as_ref());
         let unreadable = |partition: &PartitionReport| partition.state == PartitionState::Forbidden;
         if ticks().next().is_none() {
             return if self.failure.is_some() || self.partitions.iter().any(unreadable) {
@@ -268,7 +273,13 @@ impl RunReport {
                 Verdict::Landed
             };
         }
-        if self.failure.is_some() || ticks().any(|tick| matches!(tick.end, End::Failed(_) | End::Superseded))
+        // Whoever took over a delivery works off its notices.
+        let superseded = |partition: &PartitionReport| {
+            partition.tick.as_ref().is_some_and(|tick| tick.end == End::Superseded)
+        };
+        if self.failure.is_some()
+            || self.partitions.iter().any(superseded)
+            || ticks().any(|tick| matches!(tick.end, End::Failed(_)))
         {
             Verdict::Failed
         } else if self.stopped {

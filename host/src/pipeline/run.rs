@@ -1,11 +1,13 @@
 //! A run: lists a stream's partitions and works on the active ones side by side. One that fails stops no other.
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
+use futures_util::StreamExt;
 use tokio::task::{Id, JoinSet};
 
 use super::breach::Breach;
+use super::delivery::{self, Pushed};
 use super::patience::{GivenUp, Patience, Site};
 use super::port::{Clock, Connect, Mode, Partition, PartitionState, Source};
 use super::progress::{Event, Progress};
@@ -14,7 +16,7 @@ use super::settings::Job;
 use super::stop::Stop;
 use super::tick::Tick;
 use crate::failure::Failure;
-use crate::store::{PartitionNote, Store, StoreError};
+use crate::store::{PartitionNote, Peek, Store, StoreError};
 
 /// Most partitions that a source may list.
 const MAX_PARTITIONS: usize = 100_000;
@@ -61,16 +63,103 @@ impl<N: Connect, S: Store, C: Clock> Engine<N, S, C> {
                 }
             }
         }
+        if job.mode == Mode::Apply && job.selection.is_none() {
+            report.pushed = self.work_off(job, stop, &mut report.failure).await;
+        }
         match self.partitions(job, stop).await {
             Ok(partitions) => {
                 self.progress.observe(Event::Listed { partitions: &partitions });
                 report.partitions = self.work(job, stop, partitions).await;
+                if job.mode == Mode::Apply && !stop.is_stopped() {
+                    // A page that was read before a withdrawal and written after it has made the delete due again.
+                    let again = self.work_off(job, stop, &mut report.failure).await;
+                    report.pushed.extend(again);
+                }
             }
             Err(given_up) if given_up.stopped => report.stopped = true,
             Err(given_up) => report.failure = Some((&given_up.failure).into()),
         }
         self.close(job, stop, &mut report).await;
         report
+    }
+
+    /// Works off the notices that wait, and nothing else. Always returns a report, in which the partitions are those with
+    /// notices. May be dropped at any await.
+    pub async fn deliver(&self, job: &Arc<Job>, stop: &Stop) -> RunReport {
+        let mut report = RunReport::new(&job.pipeline, &job.stream, job.mode, self.clock.now_ms());
+        report.pushed = self.work_off(job, stop, &mut report.failure).await;
+        report.stopped = stop.is_stopped();
+        report.finish(self.clock.now_ms());
+        report
+    }
+
+    /// Delivers the notices of each partition side by side.
+    async fn work_off(
+        &self,
+        job: &Arc<Job>,
+        stop: &Stop,
+        failure: &mut Option<FailureReport>,
+    ) -> Vec<PartitionReport> {
+        let waiting = match self.store.waiting(&job.pipeline, &job.stream).await {
+            Ok(waiting) => waiting,
+            Err(error) => {
+                *failure = Some((&Failure::from(error)).into());
+                return Vec::new();
+            }
+        };
+        let at_once = job.settings.partitions_in_flight.max(1) as usize;
+        let near_ms = self.clock.now_ms().saturating_add(delivery::NEAR_MS);
+        let waiting = waiting.into_iter().filter(|waiting| waiting.due_ms <= near_ms);
+        let deliveries = waiting.take_while(|_| !stop.is_stopped()).map(|waiting| {
+            let partition = Arc::new(Partition {
+                id: waiting.partition,
+                name: waiting.name,
+                state: PartitionState::Active,
+                message: None,
+                facts: serde_json::Map::new(),
+            });
+            let (engine, stop) = (self.clone(), stop.clone());
+            let job = Arc::new(Job {
+                selection: Some(delivery::SELECTION.into()),
+                sweep: false,
+                ..(**job).clone()
+            });
+            async move {
+                let mut report = idle(&partition);
+                report.tick = Some(engine.delivery(job, partition, stop).await);
+                report
+            }
+        });
+        futures_util::stream::iter(deliveries).buffered(at_once).collect().await
+    }
+
+    /// Opens a source and a sink for one partition's notices, and runs a tick.
+    async fn delivery(self, job: Arc<Job>, partition: Arc<Partition>, stop: Stop) -> TickReport {
+        let started_ms = self.clock.now_ms();
+        let number = match self.store.peek(&job.slot(&partition)).await {
+            Ok(Peek { partition: Some(number), .. }) => number,
+            // It has notices, so it is known.
+            Ok(Peek { partition: None, .. }) => {
+                return TickReport::failed(
+                    started_ms,
+                    started_ms,
+                    Failure::fatal("the store has lost a partition"),
+                );
+            }
+            Err(error) => return TickReport::failed(started_ms, self.clock.now_ms(), error.into()),
+        };
+        let (source, sink) = match self.open(&job, &partition, &stop).await {
+            Ok(opened) => opened,
+            Err(given_up) => return self.unopened(started_ms, &partition, given_up),
+        };
+        let pushed = Pushed {
+            source,
+            store: Arc::clone(&self.store),
+            clock: Arc::clone(&self.clock),
+            partition: number,
+            in_hand: Mutex::default(),
+        };
+        self.tick(pushed, sink, job, partition, stop).run().await
     }
 
     /// Opens a source and lists the stream's partitions.
@@ -128,24 +217,43 @@ impl<N: Connect, S: Store, C: Clock> Engine<N, S, C> {
     /// Opens a source and a sink for one partition, and runs a tick.
     async fn partition(self, job: Arc<Job>, partition: Arc<Partition>, stop: Stop) -> TickReport {
         let started_ms = self.clock.now_ms();
-        let site = self.site(&job, Some(&partition), &stop);
+        match self.open(&job, &partition, &stop).await {
+            Ok((source, sink)) => self.tick(source, sink, job, partition, stop).run().await,
+            Err(given_up) => self.unopened(started_ms, &partition, given_up),
+        }
+    }
+
+    /// Opens both sides.
+    async fn open(
+        &self,
+        job: &Arc<Job>,
+        partition: &Arc<Partition>,
+        stop: &Stop,
+    ) -> Result<(N::Source, N::Sink), GivenUp> {
+        let site = self.site(job, Some(partition), stop);
         let mut patience = Patience::new(&site, OPEN_SALT);
-        let opened = async {
-            let source = patience.repeat(|| self.connect.source()).await?;
-            Ok::<_, GivenUp>((source, patience.repeat(|| self.connect.sink()).await?))
-        };
-        let (source, sink) = match opened.await {
-            Ok(opened) => opened,
-            Err(given_up) => {
-                let mut report = TickReport::failed(started_ms, self.clock.now_ms(), given_up.failure);
-                if given_up.stopped {
-                    report.end = End::Stopped;
-                }
-                self.progress.observe(Event::Finished { partition: &partition, report: &report });
-                return report;
-            }
-        };
-        let tick = Tick {
+        let source = patience.repeat(|| self.connect.source()).await?;
+        Ok((source, patience.repeat(|| self.connect.sink()).await?))
+    }
+
+    fn unopened(&self, started_ms: u64, partition: &Partition, given_up: GivenUp) -> TickReport {
+        let mut report = TickReport::failed(started_ms, self.clock.now_ms(), given_up.failure);
+        if given_up.stopped {
+            report.end = End::Stopped;
+        }
+        self.progress.observe(Event::Finished { partition, report: &report });
+        report
+    }
+
+    fn tick<R: Source>(
+        self,
+        source: R,
+        sink: N::Sink,
+        job: Arc<Job>,
+        partition: Arc<Partition>,
+        stop: Stop,
+    ) -> Tick<R, N::Sink, S, C> {
+        Tick {
             source: Arc::new(source),
             sink: Arc::new(sink),
             store: self.store,
@@ -154,8 +262,7 @@ impl<N: Connect, S: Store, C: Clock> Engine<N, S, C> {
             job,
             partition,
             stop,
-        };
-        tick.run().await
+        }
     }
 
     fn crashed(&self) -> TickReport {

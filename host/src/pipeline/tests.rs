@@ -2,6 +2,7 @@
 
 mod contract;
 mod promises;
+mod pushes;
 mod rig;
 mod runs;
 mod ticks;

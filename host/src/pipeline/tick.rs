@@ -22,7 +22,7 @@ use super::report::{End, TickReport};
 use super::settings::Job;
 use super::stop::Stop;
 use crate::failure::Failure;
-use crate::store::{Counts, CursorMove, Lease, PageCommit, PartitionId, Store, StoreError};
+use crate::store::{Counts, CursorMove, Lease, NoticeId, PageCommit, PartitionId, Store, StoreError};
 
 /// Longest cursor, in bytes.
 const MAX_CURSOR_BYTES: usize = 64 * 1024;
@@ -126,6 +126,7 @@ struct Fresh {
     more: bool,
     bytes: u64,
     facts: Facts,
+    notices: Vec<NoticeId>,
 }
 
 /// What the host understands of a page's facts.
@@ -143,6 +144,7 @@ struct InHand {
     cursor: String,
     more: bool,
     bytes: u64,
+    notices: Vec<NoticeId>,
     /// None while it is being written.
     written: Option<Written>,
 }
@@ -347,6 +349,7 @@ impl<'t, R: Source, W: Sink, S: Store, C: Clock> Flow<'t, R, W, S, C> {
             cursor: fresh.cursor,
             more: fresh.more,
             bytes: fresh.bytes,
+            notices: fresh.notices,
             written: None,
         });
         let desk = Arc::clone(&self.desk);
@@ -376,7 +379,8 @@ impl<'t, R: Source, W: Sink, S: Store, C: Clock> Flow<'t, R, W, S, C> {
                 CursorMove::To(hand.cursor.clone())
             };
             self.committing_counts = written.counts;
-            match self.commit(written, cursor) {
+            let notices = std::mem::take(&mut hand.notices);
+            match self.commit(written, cursor, notices) {
                 Some(committing) => self.committing = Some(committing),
                 None => self.page_done(),
             }
@@ -388,6 +392,7 @@ impl<'t, R: Source, W: Sink, S: Store, C: Clock> Flow<'t, R, W, S, C> {
         &self,
         written: Written,
         cursor: CursorMove,
+        notices: Vec<NoticeId>,
     ) -> Option<BoxFuture<'static, Result<(), StoreError>>> {
         let Some(lease) = self.lease.clone() else {
             let partition = &self.tick.partition;
@@ -400,6 +405,7 @@ impl<'t, R: Source, W: Sink, S: Store, C: Clock> Flow<'t, R, W, S, C> {
             dead_letters: written.dead_letters,
             counts: written.counts,
             cursor,
+            notices,
             at_ms: self.tick.clock.now_ms(),
         };
         let store = Arc::clone(&self.tick.store);
@@ -457,7 +463,7 @@ impl<'t, R: Source, W: Sink, S: Store, C: Clock> Flow<'t, R, W, S, C> {
             let counts = Counts { read: 0, settled: 0, replaced: 0, ..written.counts };
             written.counts = Counts { read: counts.decided(), ..counts };
             let counts = written.counts;
-            if let Some(commit) = self.commit(written, CursorMove::Keep)
+            if let Some(commit) = self.commit(written, CursorMove::Keep, Vec::new())
                 && let Err(error) = commit.await
             {
                 tracing::warn!(pipeline = &*self.tick.job.pipeline, %error, "outcomes of an unfinished page are lost");
@@ -519,7 +525,7 @@ fn check(page: Page, request: &ReadRequest, digest_seed: u64) -> Result<Fresh, B
     };
     let bytes = page.records.len() as u64;
     let batch = Batch::parse(page.records, expected)?;
-    Ok(Fresh { batch, cursor: page.cursor, more: page.more, bytes, facts })
+    Ok(Fresh { batch, cursor: page.cursor, more: page.more, bytes, facts, notices: page.notices })
 }
 
 /// Waits for what is under way, and takes it away once it is through; for ever where there is nothing.

@@ -4,10 +4,10 @@
 use tokio::sync::oneshot;
 use wasmtime::component::{Accessor, Instance};
 
-use super::bindings::exports::sluice::connector::{sink, source};
+use super::bindings::exports::sluice::connector::{sink, source, webhook};
 use super::imports::State;
 use crate::failure::Failure;
-use crate::pipeline::port::{Mode, Page, ReadRequest, WriteReply};
+use crate::pipeline::port::{Mode, NoticeReply, NoticeRequest, Page, ReadRequest, WriteReply};
 
 /// What a call answers, and where to.
 pub(super) type Reply<T> = oneshot::Sender<Result<T, Failure>>;
@@ -17,6 +17,11 @@ pub(super) enum Call {
     Check(Reply<String>),
     Partitions { stream: String, selection: Option<String>, reply: Reply<String> },
     Read(ReadRequest, Reply<Page>),
+    Fetch { stream: String, keys: Vec<String>, reply: Reply<Page> },
+    Receive(NoticeRequest, Reply<NoticeReply>),
+    Subscribe { callback_url: String, selection: Option<String>, reply: Reply<String> },
+    Unsubscribe(Vec<String>, Reply<String>),
+    Subscriptions(Reply<String>),
     Targets(Reply<String>),
     Prepare(Mode, Reply<String>),
     Write { batch: String, mode: Mode, reply: Reply<WriteReply> },
@@ -26,6 +31,8 @@ pub(super) enum Call {
 pub(super) enum Role {
     Source(source::Guest),
     Sink(sink::Guest),
+    /// Uses what the source's `open` was given.
+    Webhook(source::Guest, webhook::Guest),
 }
 
 /// How to find a role's exports in a component.
@@ -33,17 +40,21 @@ pub(super) enum Role {
 pub(super) enum RoleIndices {
     Source(source::GuestIndices),
     Sink(sink::GuestIndices),
+    Webhook(source::GuestIndices, webhook::GuestIndices),
 }
 
 impl RoleIndices {
     pub(super) fn load(
         &self,
-        store: impl wasmtime::AsContextMut<Data = State>,
+        mut store: impl wasmtime::AsContextMut<Data = State>,
         instance: &Instance,
     ) -> wasmtime::Result<Role> {
         Ok(match self {
             Self::Source(indices) => Role::Source(indices.load(store, instance)?),
             Self::Sink(indices) => Role::Sink(indices.load(store, instance)?),
+            Self::Webhook(source, webhook) => {
+                Role::Webhook(source.load(&mut store, instance)?, webhook.load(store, instance)?)
+            }
         })
     }
 }
@@ -60,6 +71,7 @@ impl Role {
         let opened = match self {
             Self::Source(guest) => guest.call_open(accessor, config).await?,
             Self::Sink(guest) => guest.call_open(accessor, config).await?,
+            Self::Webhook(source, _) => source.call_open(accessor, config).await?,
         };
         Ok(opened.map_err(Into::into))
     }
@@ -82,9 +94,23 @@ impl Role {
             (Self::Sink(guest), Call::Write { batch, mode, reply }) => {
                 answer(reply, guest.call_write(accessor, batch, mode.into()).await?);
             }
+            (Self::Source(guest), Call::Fetch { stream, keys, reply }) => {
+                answer(reply, guest.call_fetch(accessor, stream, keys).await?);
+            }
+            (Self::Webhook(_, guest), Call::Receive(request, reply)) => {
+                answer(reply, guest.call_receive(accessor, request.into()).await?);
+            }
+            (Self::Webhook(_, guest), Call::Subscribe { callback_url, selection, reply }) => {
+                answer(reply, guest.call_subscribe(accessor, callback_url, selection).await?);
+            }
+            (Self::Webhook(_, guest), Call::Unsubscribe(ids, reply)) => {
+                answer(reply, guest.call_unsubscribe(accessor, ids).await?);
+            }
+            (Self::Webhook(_, guest), Call::Subscriptions(reply)) => {
+                answer(reply, guest.call_subscriptions(accessor).await?);
+            }
             // The handles of `connect` offer each role its own calls only.
-            (Self::Source(_), Call::Targets(_) | Call::Prepare(..) | Call::Write { .. })
-            | (Self::Sink(_), Call::Partitions { .. } | Call::Read(..)) => {}
+            (Self::Source(_) | Self::Sink(_) | Self::Webhook(..), _) => {}
         }
         Ok(())
     }

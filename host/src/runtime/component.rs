@@ -7,7 +7,7 @@ use wasmtime::component::{InstancePre, Linker};
 use wasmtime::{Store, UpdateDeadline};
 
 use super::admission::{Admitted, Refusal, admit, validate};
-use super::bindings::exports::sluice::connector::{connector, sink, source};
+use super::bindings::exports::sluice::connector::{connector, sink, source, webhook};
 use super::cache::ComponentCache;
 use super::call::RoleIndices;
 use super::engine::Engine;
@@ -160,6 +160,13 @@ impl Component {
     pub(super) fn sink(&self) -> Result<RoleIndices, LoadError> {
         let found = sink::GuestIndices::new(&self.pre).map(RoleIndices::Sink);
         found.map_err(|_| LoadError::Role { path: self.path.to_path_buf(), role: "sink" })
+    }
+
+    pub(super) fn webhook(&self) -> Result<RoleIndices, LoadError> {
+        let missing = || LoadError::Role { path: self.path.to_path_buf(), role: "webhook" };
+        let source = source::GuestIndices::new(&self.pre).map_err(|_| missing())?;
+        let webhook = webhook::GuestIndices::new(&self.pre).map_err(|_| missing())?;
+        Ok(RoleIndices::Webhook(source, webhook))
     }
 
     pub(super) fn pre(&self) -> &InstancePre<State> {

@@ -10,7 +10,10 @@ use super::imports::Grants;
 use super::instance::{Instance, Recipe};
 use super::limits::Limits;
 use crate::failure::Failure;
-use crate::pipeline::port::{Connect, Mode, Page, Partition, ReadRequest, Sink, Source, WriteReply};
+use crate::pipeline::port::{
+    Connect, Mode, NoticeReply, NoticeRequest, Page, Partition, ReadRequest, Sink, Source, Subscription,
+    Webhook, WriteReply,
+};
 
 /// Most lines of a listing (partitions, targets, findings, changes).
 const MAX_LINES: usize = 100_000;
@@ -39,6 +42,12 @@ impl Side {
     pub async fn open_sink(&self) -> Result<OpenSink, Failure> {
         let indices = self.component.sink().map_err(|error| role_failure(&error))?;
         self.open(indices).await.map(OpenSink)
+    }
+
+    /// Opens the push side.
+    pub async fn open_webhook(&self) -> Result<OpenWebhook, Failure> {
+        let indices = self.component.webhook().map_err(|error| role_failure(&error))?;
+        self.open(indices).await.map(OpenWebhook)
     }
 
     async fn open(&self, indices: super::call::RoleIndices) -> Result<Instance, Failure> {
@@ -77,6 +86,10 @@ impl Connect for ComponentConnect {
 #[derive(Debug, Clone)]
 pub struct OpenSource(Instance);
 
+/// An open push side.
+#[derive(Debug, Clone)]
+pub struct OpenWebhook(Instance);
+
 /// An open write side.
 #[derive(Debug, Clone)]
 pub struct OpenSink(Instance);
@@ -114,6 +127,35 @@ impl Source for OpenSource {
 
     async fn read(&self, request: ReadRequest) -> Result<Page, Failure> {
         self.0.call(|reply| Call::Read(request, reply)).await
+    }
+
+    async fn fetch(&self, stream: &str, keys: Vec<String>) -> Result<Page, Failure> {
+        let stream = stream.to_owned();
+        self.0.call(|reply| Call::Fetch { stream, keys, reply }).await
+    }
+}
+
+impl Webhook for OpenWebhook {
+    async fn receive(&self, request: NoticeRequest) -> Result<NoticeReply, Failure> {
+        self.0.call(|reply| Call::Receive(request, reply)).await
+    }
+
+    async fn subscribe(
+        &self,
+        callback_url: &str,
+        selection: Option<&str>,
+    ) -> Result<Vec<Subscription>, Failure> {
+        let (callback_url, selection) = (callback_url.to_owned(), selection.map(str::to_owned));
+        let listing = self.0.call(|reply| Call::Subscribe { callback_url, selection, reply }).await?;
+        lines("webhook.subscribe", &listing)
+    }
+
+    async fn unsubscribe(&self, ids: Vec<String>) -> Result<Vec<String>, Failure> {
+        lines("webhook.unsubscribe", &self.0.call(|reply| Call::Unsubscribe(ids, reply)).await?)
+    }
+
+    async fn subscriptions(&self) -> Result<Vec<Subscription>, Failure> {
+        lines("webhook.subscriptions", &self.0.call(Call::Subscriptions).await?)
     }
 }
 

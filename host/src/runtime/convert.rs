@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::bindings::exports::sluice::connector::{sink, source};
+use super::bindings::exports::sluice::connector::{sink, source, webhook};
 use super::bindings::sluice::connector::types;
 use crate::failure::{Detail, Failure};
-use crate::pipeline::port::{Mode, Page, ReadRequest, WriteReply};
+use crate::pipeline::port::{Mode, NoticeReply, NoticeRequest, Page, ReadRequest, WriteReply};
 
 impl From<types::Detail> for Detail {
     fn from(detail: types::Detail) -> Self {
@@ -59,7 +59,21 @@ impl From<ReadRequest> for source::ReadRequest {
 impl From<source::Page> for Page {
     fn from(page: source::Page) -> Self {
         let source::Page { records, cursor, more, facts } = page;
-        Self { records, cursor, more, facts }
+        Self { records, cursor, more, facts, notices: Vec::new() }
+    }
+}
+
+impl From<NoticeRequest> for webhook::Request {
+    fn from(request: NoticeRequest) -> Self {
+        let NoticeRequest { method, query, headers, body } = request;
+        Self { method, query, headers, body }
+    }
+}
+
+impl From<webhook::Reply> for NoticeReply {
+    fn from(reply: webhook::Reply) -> Self {
+        let webhook::Reply { status, headers, body, changes } = reply;
+        Self { status, headers, body, changes }
     }
 }
 

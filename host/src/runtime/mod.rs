@@ -17,7 +17,7 @@ mod limits;
 
 pub use cache::{CacheError, ComponentCache};
 pub use component::{Component, LoadError};
-pub use connect::{ComponentConnect, OpenSink, OpenSource, Side};
+pub use connect::{ComponentConnect, OpenSink, OpenSource, OpenWebhook, Side};
 pub use engine::{Engine, EngineError};
 pub use imports::Grants;
 pub use limits::Limits;

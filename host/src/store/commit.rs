@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::ledger::{DeadLetter, Entry, Status, Target};
 use super::sqlite::{Refusal, signed};
-use super::{CursorMove, Lease, PageCommit, StoreError};
+use super::{CursorMove, Lease, PageCommit, StoreError, notice};
 
 /// Most names of tables that are remembered; a sink that names more pays a look-up for the rest.
 const MAX_TABLES: usize = 256;
@@ -47,6 +47,8 @@ pub(super) fn page(
     // First, so that a stale worker costs nothing more.
     advance(transaction, page)?;
     entries(transaction, tables, page)?;
+    notice::settle(transaction, &page.notices, page.at_ms)?;
+    notice::rearm(transaction, page.lease.partition, &page.entries, page.at_ms)?;
     if resolves_dead_letters(transaction, &page.lease)? {
         resolve(transaction, page)?;
     }

@@ -21,6 +21,14 @@ pub enum StoreError {
         /// The partition's id.
         partition: String,
     },
+    /// Notices come faster than they are worked off.
+    #[error(
+        "a million notices of pipeline `{pipeline}` wait to be worked on; no more are taken until a run has delivered some"
+    )]
+    TooManyNotices {
+        /// The pipeline's name.
+        pipeline: String,
+    },
     /// The file was written by a newer version.
     #[error(
         "the store {} has schema {found}, but this version knows schemas up to {supported}; use the newer version \

@@ -9,6 +9,7 @@ mod error;
 mod inspection;
 mod ledger;
 mod lookup;
+mod notice;
 mod schema;
 mod sqlite;
 #[cfg(test)]
@@ -20,6 +21,7 @@ use std::sync::Arc;
 pub use error::StoreError;
 pub use inspection::{DeadLetterRow, LedgerRow, PartitionRow, RunRow};
 pub use ledger::{Cause, Counts, DeadLetter, Entry, Op, Probe, Status, Target};
+pub use notice::{Change, Notice, NoticeId, Receipt, Waiting, Withdrawal};
 pub use sqlite::{SqliteStore, StoreOptions};
 
 /// Where one cursor lives.
@@ -86,6 +88,8 @@ pub struct PageCommit {
     pub counts: Counts,
     /// Where to go on.
     pub cursor: CursorMove,
+    /// The notices that these outcomes answer; settled with them.
+    pub notices: Vec<NoticeId>,
     /// Epoch milliseconds.
     pub at_ms: u64,
 }
@@ -130,7 +134,43 @@ pub trait Store: Send + Sync + 'static {
         probes: Vec<Probe>,
     ) -> impl Future<Output = Result<Vec<bool>, StoreError>> + Send;
 
-    /// Makes a page durable in one transaction.
+    /// Tells for each probe whether a notice withdrew its key; empty where none ever did in this partition.
+    fn withdrawals(
+        &self,
+        partition: PartitionId,
+        probes: Vec<Probe>,
+    ) -> impl Future<Output = Result<Vec<Withdrawal>, StoreError>> + Send;
+
+    /// Keeps what a notice told of, all or nothing. Durable when it returns, also against a loss of power: the vendor
+    /// is answered next, and does not send again.
+    fn receive(
+        &self,
+        pipeline: &str,
+        changes: Vec<Change>,
+        at_ms: u64,
+    ) -> impl Future<Output = Result<Receipt, StoreError>> + Send;
+
+    /// The partitions of a stream with notices that wait, the one that is due first in front.
+    fn waiting(
+        &self,
+        pipeline: &str,
+        stream: &str,
+    ) -> impl Future<Output = Result<Vec<Waiting>, StoreError>> + Send;
+
+    /// The notices of a partition that are due by a time, oldest first, and when the next one is due (in the past where
+    /// some are).
+    fn due(
+        &self,
+        partition: PartitionId,
+        by_ms: u64,
+        limit: u32,
+    ) -> impl Future<Output = Result<(Vec<Notice>, Option<u64>), StoreError>> + Send;
+
+    /// Puts notices off until the given times, since their records cannot be read yet.
+    fn put_off(&self, notices: Vec<(NoticeId, u64)>) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Makes a page durable in one transaction. Settles its notices, and makes a delete due again whose record this
+    /// page has brought back.
     ///
     /// # Errors
     /// [`StoreError::Superseded`] if the lease is stale. With any error nothing is written.

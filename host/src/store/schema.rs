@@ -9,7 +9,7 @@ use rusqlite::Connection;
 const APPLICATION_ID: i64 = 0x534C_5549;
 
 /// One step each, in order.
-const MIGRATIONS: &[&str] = &[include_str!("schema_1.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("schema_1.sql"), include_str!("schema_2.sql")];
 
 /// The schema that this version writes.
 pub(super) const SUPPORTED: i64 = MIGRATIONS.len() as i64;

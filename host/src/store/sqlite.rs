@@ -7,7 +7,7 @@
 //! Durability: WAL with `synchronous = NORMAL`. A crash of the process loses nothing that was committed. A crash of
 //! the machine may undo the last commits, but only whole ones and in order: the cursor and the outcomes that it stands
 //! for share a transaction, so the cursor goes back together with them, and the records between are read again; writing
-//! them again is harmless by contract. A table of accepted pushes, which cannot be read again, would need `FULL`.
+//! them again is harmless by contract. What a notice told of cannot be read again, so it alone is written with `FULL`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -20,7 +20,8 @@ use tokio::sync::Mutex;
 use super::commit::{self, TableNames};
 use super::schema::{self, Found};
 use super::{
-    Lease, PageCommit, PartitionId, PartitionNote, Peek, Probe, RunId, Slot, Store, StoreError, lookup,
+    Change, Lease, Notice, NoticeId, PageCommit, PartitionId, PartitionNote, Peek, Probe, Receipt, RunId,
+    Slot, Store, StoreError, Waiting, Withdrawal, lookup, notice,
 };
 
 /// Past runs that are kept of each pipeline.
@@ -174,6 +175,17 @@ impl From<rusqlite::Error> for Refusal {
     }
 }
 
+/// One transaction of its own.
+fn durable<T>(
+    connection: &mut Connection,
+    work: impl FnOnce(&Transaction<'_>) -> Result<T, Refusal>,
+) -> Result<T, Refusal> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let value = work(&transaction)?;
+    transaction.commit()?;
+    Ok(value)
+}
+
 /// Makes the directory and the file, for their owner only; SQLite gives its side files the same rights. What exists is
 /// left as it is.
 fn make_private(path: &Path) -> std::io::Result<()> {
@@ -227,7 +239,7 @@ fn selection_name(selection: Option<&str>) -> String {
 }
 
 /// Finds a partition, or makes it.
-fn partition_id(
+pub(super) fn partition_id(
     transaction: &Transaction<'_>,
     pipeline: &str,
     stream: &str,
@@ -294,6 +306,49 @@ impl Store for SqliteStore {
             return Ok(Vec::new());
         }
         self.read(move |connection| lookup::settled(connection, partition, &probes)).await
+    }
+
+    async fn withdrawals(
+        &self,
+        partition: PartitionId,
+        probes: Vec<Probe>,
+    ) -> Result<Vec<Withdrawal>, StoreError> {
+        self.read(move |connection| notice::withdrawals(connection, partition, &probes)).await
+    }
+
+    async fn receive(&self, pipeline: &str, changes: Vec<Change>, at_ms: u64) -> Result<Receipt, StoreError> {
+        let pipeline = pipeline.to_owned();
+        self.blocking(move |database| {
+            // The setting cannot change within a transaction, so it is set around one; it is this connection's own.
+            database.connection.pragma_update(None, "synchronous", "FULL")?;
+            let received = durable(&mut database.connection, |transaction| {
+                notice::receive(transaction, &pipeline, &changes, at_ms)
+            });
+            database.connection.pragma_update(None, "synchronous", "NORMAL")?;
+            received
+        })
+        .await
+    }
+
+    async fn waiting(&self, pipeline: &str, stream: &str) -> Result<Vec<Waiting>, StoreError> {
+        let (pipeline, stream) = (pipeline.to_owned(), stream.to_owned());
+        self.read(move |connection| notice::waiting(connection, &pipeline, &stream)).await
+    }
+
+    async fn due(
+        &self,
+        partition: PartitionId,
+        by_ms: u64,
+        limit: u32,
+    ) -> Result<(Vec<Notice>, Option<u64>), StoreError> {
+        self.read(move |connection| {
+            Ok((notice::due(connection, partition, by_ms, limit)?, notice::next_due(connection, partition)?))
+        })
+        .await
+    }
+
+    async fn put_off(&self, notices: Vec<(NoticeId, u64)>) -> Result<(), StoreError> {
+        self.write(move |transaction, _| Ok(notice::put_off(transaction, &notices)?)).await
     }
 
     async fn commit(&self, page: PageCommit) -> Result<(), StoreError> {

@@ -38,6 +38,7 @@ fn entry(key: &str, time_ms: i64, digest: u64) -> Entry {
 
 fn commit(lease: &Lease, entries: Vec<Entry>, cursor: &str) -> PageCommit {
     PageCommit {
+        notices: Vec::new(),
         lease: lease.clone(),
         counts: Counts { read: entries.len() as u64, created: entries.len() as u64, ..Counts::default() },
         entries,

@@ -114,3 +114,57 @@ fn help_documents_every_exit_code_and_every_command_its_words() {
     }
     end(sluice().arg("--version")).with(0).says(&[concat!("sluice ", env!("CARGO_PKG_VERSION"))]);
 }
+
+#[test]
+fn kinds_and_owners_that_do_not_fit_are_told_offline_with_place_and_cure() {
+    let machine = Machine::start();
+    let good = std::fs::read_to_string(machine.path("leads.toml")).unwrap();
+    let (begin, before) = ("config = { ", "config = { api_url");
+    let with = |config: &str| {
+        machine.write("bad.toml", good.replace(before, &format!("{begin}{config}, api_url")));
+        machine.sluice(&["validate", "bad.toml"])
+    };
+    let line = good.lines().position(|line| line.contains(before)).unwrap();
+    let start = good.lines().nth(line).unwrap().find(before).unwrap() + begin.len();
+    let place = |column: usize| format!("bad.toml:{}:{}: error: ", line + 1, start + column);
+    for (config, column, told, cure) in [
+        (
+            r#"organizations = "all""#,
+            17,
+            "`organizations` in [source.config] is not allowed here",
+            "add one of these to `kinds`",
+        ),
+        (
+            r#"accounts = { include = [1, "urn:li:organization:90021"] }"#,
+            28,
+            "`source.config.accounts.include[1]` cannot be `urn:li:organization:90021`",
+            "organizations belong in `organizations`",
+        ),
+        (
+            r#"kinds = ["SPONSORED", "EVNT"]"#,
+            23,
+            "`source.config.kinds[1]` cannot be `EVNT`",
+            "did you mean `EVENT`?",
+        ),
+        ("kinds = []", 9, "`kinds` in [source.config] is empty", "at least 1 entry"),
+        (r#"kinds = ["EVENT", "EVENT"]"#, 19, "stands twice", "remove it here"),
+        (
+            "retention_days = { EVENT = 0 }",
+            28,
+            "but must be at least 1",
+            "days for which LinkedIn keeps EVENT leads",
+        ),
+        (
+            r#"forms = { exclude = ["urn:li:adForm:1"] }"#,
+            22,
+            "cannot be `urn:li:adForm:1`",
+            "the number of a lead form",
+        ),
+    ] {
+        with(config).with(2).says(&[&place(column), told, cure]);
+    }
+    let told = "`accounts` in [source.config] is not allowed here";
+    with(r#"kinds = ["EVENT"], accounts = "all""#).with(2).says(&[&place(31), told, "add it to `kinds`"]);
+    with(r#"kinds = ["EVENT", "SPONSORED"], organizations = { exclude = [7] }, accounts = "all""#).with(0);
+    assert_eq!(machine.counter("/transport/linkedin/requests"), 0);
+}

@@ -9,31 +9,32 @@ use super::super::State;
 use super::super::fake::{Fake, Link, now};
 use super::open;
 
-fn users(accounts: &[u64]) -> String {
+pub(super) fn users(accounts: &[u64]) -> String {
     let element = |id: &u64| json!({ "account": format!("urn:li:sponsoredAccount:{id}"), "role": "VIEWER" });
     let elements: Vec<Value> = accounts.iter().map(element).collect();
     json!({ "paging": { "start": 0, "count": 100, "total": elements.len() }, "elements": elements })
         .to_string()
 }
 
-fn account(id: u64, status: &str, page: Option<u64>) -> Value {
+pub(super) fn account(id: u64, status: &str, page: Option<u64>) -> Value {
     let info = page
         .map_or(json!({}), |page| json!({ "organization": { "id": page, "localizedName": "Kolb Pumps" } }));
     json!({ "id": id, "name": format!("Account {id}"), "status": status, "referenceInfo": info })
 }
 
-fn search(accounts: &[Value]) -> String {
+pub(super) fn search(accounts: &[Value]) -> String {
     json!({ "elements": accounts, "metadata": {} }).to_string()
 }
 
-const EMPTY: &str = r#"{"elements":[],"paging":{"start":0,"count":1}}"#;
+pub(super) const EMPTY: &str = r#"{"elements":[],"paging":{"start":0,"count":1}}"#;
 
 /// A LinkedIn on which everything is granted.
-fn granted() -> Vec<(&'static str, u16, String)> {
+pub(super) fn granted() -> Vec<(&'static str, u16, String)> {
     let acls = json!({ "elements": [
         { "organizationTarget": "urn:li:organization:90021", "role": "ANALYST", "state": "APPROVED" },
-        { "organization": "urn:li:organization:90022", "role": "ADMINISTRATOR", "state": "REVOKED" },
-    ], "paging": { "total": 2 } });
+        { "organization": "urn:li:organization:90022", "role": "CURATOR", "state": "APPROVED" },
+        { "organization": "urn:li:organization:9", "role": "LEAD_GEN_FORMS_MANAGER", "state": "APPROVED" },
+    ], "paging": { "total": 3 } });
     vec![
         ("/adAccountUsers", 200, users(&[1, 2])),
         (
@@ -42,6 +43,7 @@ fn granted() -> Vec<(&'static str, u16, String)> {
             search(&[account(1, "ACTIVE", Some(90_021)), account(2, "ACTIVE", Some(90_022))]),
         ),
         ("/organizationAcls", 200, acls.to_string()),
+        ("/organizations/", 404, String::new()),
         ("/leadForms", 200, EMPTY.to_owned()),
         ("/leadFormResponses", 200, EMPTY.to_owned()),
     ]
@@ -53,7 +55,7 @@ fn with(part: &'static str, status: u16, body: &str) -> Link {
     Fake::scripted(answers)
 }
 
-fn states(link: &Link, config: &str, selection: Option<&str>) -> Vec<(String, State)> {
+pub(super) fn states(link: &Link, config: &str, selection: Option<&str>) -> Vec<(String, State)> {
     let partitions = now(open(link, config).partitions("lead_responses", selection)).unwrap();
     partitions.into_iter().map(|partition| (partition.id, partition.state)).collect()
 }
@@ -159,26 +161,99 @@ fn turns_every_page_in_either_style() {
     assert_eq!(states(&offset, "{}", None).len(), 20);
 }
 
-fn check(link: &Link) -> Vec<Finding> {
-    now(open(link, r#"{"version":"202609"}"#).check()).unwrap()
+pub(super) fn check_with(link: &Link, config: &str) -> Vec<Finding> {
+    now(open(link, config).check()).unwrap()
 }
 
-fn errors(findings: &[Finding]) -> Vec<&Finding> {
+fn check(link: &Link) -> Vec<Finding> {
+    check_with(link, r#"{"version":"202609"}"#)
+}
+
+pub(super) fn errors(findings: &[Finding]) -> Vec<&Finding> {
     findings.iter().filter(|finding| finding.severity == Some(Severity::Error)).collect()
+}
+
+/// Roles that let nobody read, and one that was taken away.
+const NO_ROLE: &str = r#"{"elements":[
+    {"organization":"urn:li:organization:90021","role":"ANALYST","state":"APPROVED"},
+    {"organization":"urn:li:organization:90022","role":"RECRUITING_POSTER","state":"APPROVED"},
+    {"organization":"urn:li:organization:90022","role":"ADMINISTRATOR","state":"REVOKED"}]}"#;
+const NO_MORE: &str = r#"{"elements":[]}"#;
+
+fn without_role() -> Link {
+    let mut answers = granted();
+    answers.insert(0, ("/organizationAcls?q=roleAssignee&state=APPROVED&start=3", 200, NO_MORE.to_owned()));
+    answers.insert(1, ("/organizationAcls", 200, NO_ROLE.to_owned()));
+    Fake::scripted(answers)
+}
+
+#[test]
+fn an_account_whose_page_gives_no_role_is_forbidden_where_roles_are_known() {
+    let link = without_role();
+    let partitions = now(open(&link, "{}").partitions("lead_responses", None)).unwrap();
+    let message = partitions[1].message.clone().unwrap();
+    assert_eq!((partitions[0].state, partitions[1].state), (State::Active, State::Forbidden));
+    for words in ["90022", "Manage admins", "ADMINISTRATOR, LEAD_GEN_FORMS_MANAGER, CURATOR"] {
+        assert!(message.contains(words), "{message}");
+    }
+    let unknown = with("/organizationAcls", 403, r#"{"code":"ACCESS_DENIED"}"#);
+    assert_eq!(states(&unknown, "{}", None), [state(1, State::Active), state(2, State::Active)]);
+    let busy = with("/organizationAcls", 503, "");
+    assert_eq!(states(&busy, "{}", None), [state(1, State::Active), state(2, State::Active)]);
+}
+
+#[test]
+fn other_streams_have_partitions_of_their_own() {
+    let link = without_role();
+    let ids = |stream: &str, config: &str| -> Vec<(String, State)> {
+        let partitions = now(open(&link, config).partitions(stream, None)).unwrap();
+        partitions.into_iter().map(|partition| (partition.id, partition.state)).collect()
+    };
+    let active = |ids: &[&str]| -> Vec<(String, State)> {
+        ids.iter().map(|id| ((*id).to_owned(), State::Active)).collect()
+    };
+    for stream in ["lead_forms", "campaigns", "creatives"] {
+        assert_eq!(ids(stream, "{}"), active(&["account:1", "account:2"]), "{stream}");
+    }
+    assert_eq!(ids("ad_accounts", "{}"), active(&["all"]));
+    let events = r#"{"kinds":["EVENT"]}"#;
+    assert_eq!(ids("campaigns", events), []);
+    assert_eq!(ids("ad_accounts", events), []);
+    let organic = r#"{"kinds":["EVENT","COMPANY"],"organizations":{"include":[90021]}}"#;
+    assert_eq!(ids("lead_forms", organic), active(&["organization:90021"]));
+    let urls = link.0.urls.borrow();
+    assert!(
+        urls.iter().filter(|url| url.contains("/organizationAcls")).count() == 2,
+        "only where it is needed"
+    );
 }
 
 #[test]
 fn check_names_the_role_that_is_missing() {
-    let findings = check(&Fake::scripted(granted()));
+    let findings = check(&without_role());
     let errors = errors(&findings);
-    // The role on the second account's page was revoked.
     assert_eq!(errors.len(), 1, "{findings:?}");
     assert!(
-        errors[0].subject.contains("90022") && errors[0].message.contains("Manage admins"),
+        errors[0].message.contains("90022") && errors[0].message.contains("Manage admins"),
         "{:?}",
         errors[0]
     );
-    assert!(findings.iter().any(|f| f.ok && f.subject == "lead responses of ad account Account 1 (1)"));
+    assert!(findings.iter().any(|f| f.ok && f.subject == "SPONSORED leads of Account 1 (ad account 1)"));
+}
+
+#[test]
+fn check_tells_what_is_wrong_with_the_token_once() {
+    let refusal = r#"{"code":"ACCESS_DENIED"}"#;
+    let mut answers = granted();
+    answers.insert(0, ("/leadForm", 403, refusal.to_owned()));
+    let link = Fake::scripted(answers);
+    let findings = check(&link);
+    let subjects: Vec<&str> = errors(&findings).iter().map(|finding| finding.subject.as_str()).collect();
+    assert_eq!(subjects, ["linkedin lead responses", "linkedin lead forms"], "{findings:?}");
+    let asked = link.0.urls.borrow().iter().filter(|url| url.contains("/leadForm")).count();
+    assert_eq!(asked, 2, "the second account is not asked for what the first has shown");
+    let findings = check(&Fake::scripted(granted()));
+    assert_eq!(findings.len(), 3 + 2, "version, token, roles, and one for each account: {findings:?}");
 }
 
 #[test]

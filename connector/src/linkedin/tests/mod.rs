@@ -1,8 +1,11 @@
 //! The source against a LinkedIn in memory.
 
 mod accounts;
+mod organizations;
 mod paging;
+mod record_traps;
 mod records;
+mod retention;
 mod traps;
 
 use serde_json::Value;

@@ -66,7 +66,12 @@ pub(super) fn element() -> Value {
 
 pub(super) fn page_of(elements: &[Value]) -> Page {
     let body = json!({ "paging": { "start": 0, "count": 100, "links": [], "total": elements.len() }, "elements": elements });
-    let link = Fake::scripted(vec![("/leadFormResponses", 200, body.to_string())]);
+    // Asked for again from its last response on, the page shows that and no more.
+    let rest = json!({ "elements": elements.last() .into_iter().collect::<Vec<_>>() });
+    let link = Fake::scripted(vec![
+        ("&count=100&start=0", 200, body.to_string()),
+        ("/leadFormResponses", 200, rest.to_string()),
+    ]);
     read(&open(&link, "{}"), request(None, None))
 }
 

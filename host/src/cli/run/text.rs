@@ -16,10 +16,15 @@ const COLUMNS: [&str; 9] =
 /// From so many columns on there is room for ids beside names.
 const WIDE: u16 = 110;
 
-pub(super) fn text(report: &RunReport, traffic: &Traffic) -> String {
+pub(in crate::cli) fn text(report: &RunReport, traffic: &Traffic) -> String {
     let mut parts = Vec::new();
+    if !report.pushed.is_empty() {
+        parts.push(lines(&rows("pushed", &report.pushed, None)));
+        parts.extend(troubles(&report.pushed));
+    }
     if !report.partitions.is_empty() {
-        parts.push(lines(&rows(report)));
+        let total = (report.partitions.len() > 1).then_some(report);
+        parts.push(lines(&rows("partition", &report.partitions, total)));
     }
     parts.extend(troubles(&report.partitions));
     if let Some(failure) = &report.failure {
@@ -33,19 +38,22 @@ pub(super) fn text(report: &RunReport, traffic: &Traffic) -> String {
     parts.join("\n")
 }
 
-fn rows(report: &RunReport) -> Table {
-    let mut table = table(&COLUMNS);
+fn rows(first: &str, partitions: &[PartitionReport], total: Option<&RunReport>) -> Table {
+    let mut columns = COLUMNS;
+    columns[0] = first;
+    let mut table = table(&columns);
     let wide = table.width().is_none_or(|width| width >= WIDE);
-    for partition in &report.partitions {
+    for partition in partitions {
+        let named = wide && partition.name != partition.id;
         let name =
-            if wide { format!("{} ({})", partition.name, partition.id) } else { partition.name.clone() };
+            if named { format!("{} ({})", partition.name, partition.id) } else { partition.name.clone() };
         let (counts, end) = match &partition.tick {
             Some(tick) => (tick.counts, end_word(&tick.end)),
             None => (Counts::default(), word(partition.state)),
         };
         table.add_row(row(name, &counts, partition.seconds, end));
     }
-    if report.partitions.len() > 1 {
+    if let Some(report) = total {
         table.add_row(row("total".to_owned(), &report.counts, report.seconds, ""));
     }
     for column in table.column_iter_mut().skip(1).take(COLUMNS.len() - 2) {

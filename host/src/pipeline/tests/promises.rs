@@ -115,7 +115,7 @@ impl World {
             records: lines.join("\n"),
             cursor: last.to_string(),
             more: last < plan.records,
-            facts: None,
+            ..Page::default()
         })
     }
 

@@ -15,13 +15,15 @@ use crate::pipeline::port::{
 };
 use crate::pipeline::{Event, Job, Progress, RetryPolicy, Settings, Stop, Tick, TickReport};
 use crate::store::{
-    Lease, PageCommit, PartitionId, PartitionNote, Peek, Probe, RunId, Slot, SqliteStore, Store, StoreError,
+    Change, Lease, Notice, NoticeId, PageCommit, PartitionId, PartitionNote, Peek, Probe, Receipt, RunId,
+    Slot, SqliteStore, Store, StoreError, Waiting, Withdrawal,
 };
 
 pub(super) const PIPELINE: &str = "p";
 pub(super) const STREAM: &str = "leads";
 
 pub(super) type ReadFn = dyn Fn(ReadRequest) -> BoxFuture<'static, Result<Page, Failure>> + Send + Sync;
+pub(super) type FetchFn = dyn Fn(Vec<String>) -> BoxFuture<'static, Result<Page, Failure>> + Send + Sync;
 pub(super) type WriteFn =
     dyn Fn(String, Mode) -> BoxFuture<'static, Result<WriteReply, Failure>> + Send + Sync;
 
@@ -30,6 +32,7 @@ pub(super) type WriteFn =
 pub(super) struct FakeSource {
     pub(super) partitions: Vec<Partition>,
     pub(super) read: Arc<ReadFn>,
+    pub(super) fetch: Arc<FetchFn>,
 }
 
 impl Source for FakeSource {
@@ -39,6 +42,10 @@ impl Source for FakeSource {
 
     async fn read(&self, request: ReadRequest) -> Result<Page, Failure> {
         (self.read)(request).await
+    }
+
+    async fn fetch(&self, _: &str, keys: Vec<String>) -> Result<Page, Failure> {
+        (self.fetch)(keys).await
     }
 }
 
@@ -153,6 +160,35 @@ impl Store for FaultyStore {
 
     async fn settled(&self, partition: PartitionId, probes: Vec<Probe>) -> Result<Vec<bool>, StoreError> {
         self.inner.settled(partition, probes).await
+    }
+
+    async fn withdrawals(
+        &self,
+        partition: PartitionId,
+        probes: Vec<Probe>,
+    ) -> Result<Vec<Withdrawal>, StoreError> {
+        self.inner.withdrawals(partition, probes).await
+    }
+
+    async fn receive(&self, pipeline: &str, changes: Vec<Change>, at_ms: u64) -> Result<Receipt, StoreError> {
+        self.inner.receive(pipeline, changes, at_ms).await
+    }
+
+    async fn waiting(&self, pipeline: &str, stream: &str) -> Result<Vec<Waiting>, StoreError> {
+        self.inner.waiting(pipeline, stream).await
+    }
+
+    async fn due(
+        &self,
+        partition: PartitionId,
+        by_ms: u64,
+        limit: u32,
+    ) -> Result<(Vec<Notice>, Option<u64>), StoreError> {
+        self.inner.due(partition, by_ms, limit).await
+    }
+
+    async fn put_off(&self, notices: Vec<(NoticeId, u64)>) -> Result<(), StoreError> {
+        self.inner.put_off(notices).await
     }
 
     async fn commit(&self, page: PageCommit) -> Result<(), StoreError> {
@@ -287,7 +323,7 @@ pub(super) fn envelope(key: &str, time: u64, value: u64) -> String {
 pub(super) fn page(first: u64, last: u64, more: bool) -> Page {
     let records: Vec<String> =
         (first..last).map(|number| envelope(&format!("k{number}"), 1000 + number, number)).collect();
-    Page { records: records.join("\n"), cursor: last.to_string(), more, facts: None }
+    Page { records: records.join("\n"), cursor: last.to_string(), more, ..Page::default() }
 }
 
 /// Gives `total` records, `size` a page.
@@ -305,6 +341,7 @@ pub(super) fn source(
     FakeSource {
         partitions: vec![partition("a")],
         read: Arc::new(move |request| std::future::ready(read(request)).boxed()),
+        fetch: Arc::new(|_| std::future::ready(Ok(Page::default())).boxed()),
     }
 }
 

@@ -98,7 +98,7 @@ async fn one_key_is_never_in_two_writes_at_once() {
         let number: u64 = request.cursor.map_or(0, |cursor| cursor.parse().unwrap());
         let records =
             [envelope("shared", 1, number), envelope(&format!("own{number}"), 2, number)].join("\n");
-        Ok(Page { records, cursor: (number + 1).to_string(), more: number < 4, facts: None })
+        Ok(Page { records, cursor: (number + 1).to_string(), more: number < 4, ..Page::default() })
     });
     let flying = Arc::new(Mutex::new(HashSet::new()));
     let sink = FakeSink(Arc::new(move |batch, _| {
