@@ -2,16 +2,51 @@
 
 use serde_json::{Value, json};
 
-use super::response::STREAM;
+use super::snapshot;
+use super::stream::Stream;
 
 /// The streams that the source offers.
 pub fn streams() -> Value {
-    json!([{
-        "name": STREAM,
-        "description": "Submissions of LinkedIn Lead Gen Forms, each answer with its question.",
-        "incremental": true,
-        "schema": response_schema(),
-    }])
+    let stream = |stream: Stream, incremental: bool, description: &str, schema: Value| {
+        json!({
+            "name": stream.name(),
+            "description": description,
+            "incremental": incremental,
+            "schema": schema,
+        })
+    };
+    json!([
+        stream(
+            Stream::LeadResponses,
+            true,
+            "Submissions of LinkedIn Lead Gen Forms, each answer with its question.",
+            response_schema(),
+        ),
+        stream(
+            Stream::LeadForms,
+            false,
+            "Lead Gen Forms in every version that LinkedIn still tells of, with their questions and consents.",
+            snapshot::form_schema(),
+        ),
+        stream(
+            Stream::AdAccounts,
+            false,
+            "The ad accounts of the authorized member, with the pages behind them.",
+            snapshot::account_schema(),
+        ),
+        stream(
+            Stream::Campaigns,
+            false,
+            "Campaigns with the groups that they belong to.",
+            snapshot::campaign_schema(),
+        ),
+        stream(
+            Stream::Creatives,
+            false,
+            "Creatives, with the campaign and the lead form of each.",
+            snapshot::creative_schema(),
+        ),
+    ])
 }
 
 /// The credential that the source names in its requests.

@@ -47,6 +47,12 @@ pub(super) enum Subject {
     Responses(Holding),
     /// Single responses by id.
     Single,
+    /// The campaigns of an ad account, by its number.
+    Campaigns(String),
+    /// The campaign groups of an ad account, by its number.
+    CampaignGroups(String),
+    /// The creatives of an ad account, by its number.
+    Creatives(String),
 }
 
 impl Subject {
@@ -64,6 +70,9 @@ impl Subject {
                 format!("the lead responses ({}) of {owner}", kind.word())
             }
             Self::Single => "single lead responses".to_owned(),
+            Self::Campaigns(account) => format!("the campaigns of ad account {account}"),
+            Self::CampaignGroups(account) => format!("the campaign groups of ad account {account}"),
+            Self::Creatives(account) => format!("the creatives of ad account {account}"),
         }
     }
 
@@ -76,12 +85,19 @@ impl Subject {
             Self::Organization(_) => "organizations",
             Self::Forms(_) => "leadForms",
             Self::Responses(_) | Self::Single => "leadFormResponses",
+            Self::Campaigns(_) => "adCampaigns",
+            Self::CampaignGroups(_) => "adCampaignGroups",
+            Self::Creatives(_) => "creatives",
         }
     }
 
     fn scope(&self) -> (&'static str, &'static str) {
         match self {
-            Self::Accounts | Self::AccountRoles => (
+            Self::Accounts
+            | Self::AccountRoles
+            | Self::Campaigns(_)
+            | Self::CampaignGroups(_)
+            | Self::Creatives(_) => (
                 "scope r_ads",
                 "request the Advertising API product for the app in LinkedIn's developer portal, then \
                  authorize the member again with the scope r_ads",

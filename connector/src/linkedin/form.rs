@@ -134,12 +134,11 @@ open_object! {
     struct LegalInfo<'a> {
         required {}
         optional {
-            id: Id<'a> = "legalInfoId",
             privacy_policy_url: Text<'a> = "privacyPolicyUrl",
             legal_disclaimer: Localized<'a> = "legalDisclaimer",
             consents: Vec<RawConsent<'a>> = "consents",
         }
-        ignored {}
+        ignored { "legalInfoId", }
     }
 }
 
@@ -186,7 +185,6 @@ pub(super) struct More<'a> {
     pub(super) description: Option<Text<'a>>,
     pub(super) privacy_policy_url: Option<Text<'a>>,
     pub(super) legal_disclaimer: Option<Text<'a>>,
-    pub(super) legal_info_id: Option<Text<'a>>,
     pub(super) post_submission: Option<&'a RawValue>,
 }
 
@@ -304,7 +302,6 @@ impl<'a> From<RawForm<'a>> for Form<'a> {
                 description: reader.text(content.description.as_ref()),
                 privacy_policy_url: legal.privacy_policy_url,
                 legal_disclaimer: reader.text(legal.legal_disclaimer.as_ref()),
-                legal_info_id: legal.id.map(|id| id.to_text()),
                 post_submission: content.post_submission_info,
             },
             locale: reader.0,
@@ -381,12 +378,6 @@ impl Content<'_> {
 
 impl LegalInfo<'_> {
     fn nothing() -> Self {
-        Self {
-            id: None,
-            privacy_policy_url: None,
-            legal_disclaimer: None,
-            consents: None,
-            extra: Extra::default(),
-        }
+        Self { privacy_policy_url: None, legal_disclaimer: None, consents: None, extra: Extra::default() }
     }
 }

@@ -369,7 +369,7 @@ impl<C: Capabilities> Source<C> {
         Err(restless(&reading.subject))
     }
 
-    fn version_notes(&self, now_ms: u64) -> Vec<String> {
+    pub(super) fn version_notes(&self, now_ms: u64) -> Vec<String> {
         match version::standing(&self.config.version, now_ms) {
             Standing::Good(_) => Vec::new(),
             Standing::Doubtful(sentence) => vec![sentence],

@@ -6,6 +6,7 @@ mod paging;
 mod record_traps;
 mod records;
 mod retention;
+mod snapshots;
 mod traps;
 
 use serde_json::Value;
