@@ -49,6 +49,12 @@ pub(super) enum Subject {
     Single,
     /// Subscriptions to notices.
     Subscriptions,
+    /// The campaigns of an ad account, by its number.
+    Campaigns(String),
+    /// The campaign groups of an ad account, by its number.
+    CampaignGroups(String),
+    /// The creatives of an ad account, by its number.
+    Creatives(String),
 }
 
 impl Subject {
@@ -67,6 +73,9 @@ impl Subject {
             }
             Self::Single => "single lead responses".to_owned(),
             Self::Subscriptions => "subscriptions to lead notifications".to_owned(),
+            Self::Campaigns(account) => format!("the campaigns of ad account {account}"),
+            Self::CampaignGroups(account) => format!("the campaign groups of ad account {account}"),
+            Self::Creatives(account) => format!("the creatives of ad account {account}"),
         }
     }
 
@@ -80,12 +89,19 @@ impl Subject {
             Self::Forms(_) => "leadForms",
             Self::Responses(_) | Self::Single => "leadFormResponses",
             Self::Subscriptions => "leadNotifications",
+            Self::Campaigns(_) => "adCampaigns",
+            Self::CampaignGroups(_) => "adCampaignGroups",
+            Self::Creatives(_) => "creatives",
         }
     }
 
     fn scope(&self) -> (&'static str, &'static str) {
         match self {
-            Self::Accounts | Self::AccountRoles => (
+            Self::Accounts
+            | Self::AccountRoles
+            | Self::Campaigns(_)
+            | Self::CampaignGroups(_)
+            | Self::Creatives(_) => (
                 "scope r_ads",
                 "request the Advertising API product for the app in LinkedIn's developer portal, then \
                  authorize the member again with the scope r_ads",
