@@ -10,6 +10,7 @@
 pub mod capabilities;
 pub mod describe;
 pub mod dynamics;
+pub mod extra;
 pub mod failure;
 pub mod finding;
 #[cfg(target_family = "wasm")]

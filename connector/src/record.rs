@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::extra::Extra;
 use crate::text::Text;
 
 /// What happened to the record at the vendor.
@@ -72,18 +73,41 @@ pub struct LeadResponse<'a> {
     /// The campaign; absent for organic leads.
     #[serde(borrow, skip_serializing_if = "Option::is_none", default)]
     pub campaign: Option<Campaign<'a>>,
-    /// The creative's URN, or that of another associated entity.
+    /// The campaign's group; absent for organic leads, and where names are not looked up.
     #[serde(borrow, skip_serializing_if = "Option::is_none", default)]
-    pub creative: Option<Text<'a>>,
+    pub campaign_group: Option<Named<'a>>,
+    /// The creative; absent for organic leads.
+    #[serde(borrow, skip_serializing_if = "Option::is_none", default)]
+    pub creative: Option<Named<'a>>,
+    /// What an organic lead belongs to, such as an event.
+    #[serde(borrow, skip_serializing_if = "Option::is_none", default)]
+    pub associated_entity: Option<Entity<'a>>,
     /// The member's URN, opaque and different for each application.
     #[serde(borrow, skip_serializing_if = "Option::is_none", default)]
     pub submitter: Option<Text<'a>>,
+    /// Where the response can be read again, with the same rights.
+    #[serde(borrow, skip_serializing_if = "Option::is_none", default)]
+    pub source_url: Option<Text<'a>>,
     /// The answers, in the order of the form's questions.
     #[serde(borrow)]
     pub answers: Vec<Answer<'a>>,
     /// The consents that the form asked for.
     #[serde(borrow, default)]
     pub consents: Vec<Consent<'a>>,
+    /// Members of the response that this version does not know, as LinkedIn sent them.
+    #[serde(borrow, skip_serializing_if = "Extra::is_empty", default)]
+    pub extra: Extra<'a>,
+}
+
+/// What a lead belongs to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entity<'a> {
+    /// LinkedIn's word for its kind, such as `event`.
+    #[serde(rename = "type", borrow)]
+    pub kind: Text<'a>,
+    /// `urn:li:<type>:<id>`.
+    #[serde(borrow)]
+    pub urn: Text<'a>,
 }
 
 /// Something with a URN and perhaps a name.
@@ -129,6 +153,9 @@ pub struct Form<'a> {
     /// Fixed name/value pairs for tracking.
     #[serde(borrow, skip_serializing_if = "Vec::is_empty", default)]
     pub hidden_fields: Vec<HiddenField<'a>>,
+    /// Members that this version does not know, as LinkedIn sent them.
+    #[serde(borrow, skip_serializing_if = "Extra::is_empty", default)]
+    pub extra: Extra<'a>,
 }
 
 /// A fixed name/value pair of a form.
@@ -160,13 +187,17 @@ pub struct Answer<'a> {
     /// The chosen options of a multiple-choice question.
     #[serde(borrow, skip_serializing_if = "Vec::is_empty", default)]
     pub options: Vec<ChosenOption<'a>>,
+    /// Members that this version does not know, as LinkedIn sent them.
+    #[serde(borrow, skip_serializing_if = "Extra::is_empty", default)]
+    pub extra: Extra<'a>,
 }
 
 /// One chosen option.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChosenOption<'a> {
-    /// Starts at 0.
-    pub id: u64,
+    /// As LinkedIn gave it: digits as a rule, from `0` on.
+    #[serde(borrow)]
+    pub id: Text<'a>,
     /// Its text in the form's language; absent where the form does not list it.
     #[serde(borrow, skip_serializing_if = "Option::is_none", default)]
     pub text: Option<Text<'a>>,
@@ -175,13 +206,17 @@ pub struct ChosenOption<'a> {
 /// One consent of the form, and whether it was given.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Consent<'a> {
-    /// Starts at 0.
-    pub id: u64,
+    /// As LinkedIn gave it: digits as a rule, from `0` on.
+    #[serde(borrow)]
+    pub id: Text<'a>,
     /// The text that the member saw, unchanged.
     #[serde(borrow, skip_serializing_if = "Option::is_none", default)]
     pub text: Option<Text<'a>>,
     /// Whether it was given.
     pub accepted: bool,
+    /// Members that this version does not know, as LinkedIn sent them.
+    #[serde(borrow, skip_serializing_if = "Extra::is_empty", default)]
+    pub extra: Extra<'a>,
 }
 
 /// What the sink did with one record.

@@ -2,16 +2,51 @@
 
 use serde_json::{Value, json};
 
-use super::response::STREAM;
+use super::snapshot;
+use super::stream::Stream;
 
 /// The streams that the source offers.
 pub fn streams() -> Value {
-    json!([{
-        "name": STREAM,
-        "description": "Submissions of LinkedIn Lead Gen Forms, each answer with its question.",
-        "incremental": true,
-        "schema": response_schema(),
-    }])
+    let stream = |stream: Stream, incremental: bool, description: &str, schema: Value| {
+        json!({
+            "name": stream.name(),
+            "description": description,
+            "incremental": incremental,
+            "schema": schema,
+        })
+    };
+    json!([
+        stream(
+            Stream::LeadResponses,
+            true,
+            "Submissions of LinkedIn Lead Gen Forms, each answer with its question.",
+            response_schema(),
+        ),
+        stream(
+            Stream::LeadForms,
+            false,
+            "Lead Gen Forms in every version that LinkedIn still tells of, with their questions and consents.",
+            snapshot::form_schema(),
+        ),
+        stream(
+            Stream::AdAccounts,
+            false,
+            "The ad accounts of the authorized member, with the pages behind them.",
+            snapshot::account_schema(),
+        ),
+        stream(
+            Stream::Campaigns,
+            false,
+            "Campaigns with the groups that they belong to.",
+            snapshot::campaign_schema(),
+        ),
+        stream(
+            Stream::Creatives,
+            false,
+            "Creatives, with the campaign and the lead form of each.",
+            snapshot::creative_schema(),
+        ),
+    ])
 }
 
 /// The credential that the source names in its requests.
@@ -31,24 +66,41 @@ pub fn egress() -> Value {
     json!([{ "origin": "https://api.linkedin.com", "config": "/api_url" }])
 }
 
-fn text(description: &str) -> Value {
+pub(super) fn text(description: &str) -> Value {
     json!({ "type": "string", "description": description })
 }
 
 /// An object of string members, the first `required` of which are always there.
-fn object(description: &str, members: &[(&str, Value)], required: usize) -> Value {
+pub(super) fn object(description: &str, members: &[(&str, Value)], required: usize) -> Value {
     let names: Vec<&str> = members.iter().take(required).map(|(name, _)| *name).collect();
     let properties: serde_json::Map<String, Value> =
         members.iter().map(|(name, schema)| ((*name).to_owned(), schema.clone())).collect();
     json!({ "type": "object", "description": description, "required": names, "properties": properties })
 }
 
-fn list(description: &str, items: &Value) -> Value {
+pub(super) fn list(description: &str, items: &Value) -> Value {
     json!({ "type": "array", "description": description, "items": items })
 }
 
-fn whole_number(description: &str) -> Value {
+pub(super) fn whole_number(description: &str) -> Value {
     json!({ "type": "integer", "minimum": 0, "description": description })
+}
+
+pub(super) fn flag(description: &str) -> Value {
+    json!({ "type": "boolean", "description": description })
+}
+
+/// Members that this version does not know.
+pub(super) fn extra() -> (&'static str, Value) {
+    let description =
+        "Members that this version does not know, as LinkedIn sent them; absent where there are none.";
+    ("extra", json!({ "type": "object", "description": description }))
+}
+
+/// The schema of a whole record.
+pub(super) fn document(mut schema: Value) -> Value {
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema".into();
+    schema
 }
 
 fn response_schema() -> Value {
@@ -60,7 +112,7 @@ fn response_schema() -> Value {
             "kind",
             text("SPONSORED, EVENT, COMPANY, ORGANIZATION_PRODUCT, or a kind that LinkedIn adds later."),
         ),
-        ("test", json!({ "type": "boolean", "description": "Whether it came from the form's preview." })),
+        ("test", flag("Whether it came from the form's preview.")),
         ("owner", object("Who owns the form.", &[("urn", text("urn:li:<type>:<id>.")), name()], 1)),
         ("form", form_schema()),
         ("answers", list("In the order of the form's questions.", &answer_schema())),
@@ -77,26 +129,55 @@ fn response_schema() -> Value {
                 1,
             ),
         ),
-        ("creative", text("URN of the creative, or of another associated entity.")),
+        (
+            "campaign_group",
+            object(
+                "Absent for organic leads, and where names are not looked up.",
+                &[("urn", text("urn:li:sponsoredCampaignGroup:<id>.")), name()],
+                1,
+            ),
+        ),
+        (
+            "creative",
+            object(
+                "Absent for organic leads.",
+                &[("urn", text("urn:li:sponsoredCreative:<id>.")), name()],
+                1,
+            ),
+        ),
+        (
+            "associated_entity",
+            object(
+                "What an organic lead belongs to.",
+                &[
+                    ("type", text("LinkedIn's word for its kind, such as event.")),
+                    ("urn", text("urn:li:<type>:<id>.")),
+                ],
+                2,
+            ),
+        ),
+        ("source_url", text("Where the response can be read again, with the same rights.")),
         ("submitter", text("URN of the member, opaque and different for each application.")),
+        extra(),
     ];
-    let mut schema = object("One submission of a Lead Gen Form.", &members, 8);
-    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema".into();
-    schema
+    document(object("One submission of a Lead Gen Form.", &members, 8))
+}
+
+/// A fixed name/value pair of a form.
+pub(super) fn hidden_field() -> Value {
+    let members = [("name", text("Such as utm_campaign.")), ("value", text("Its value."))];
+    object("Fixed by the advertiser.", &members, 2)
 }
 
 fn form_schema() -> Value {
-    let hidden = object(
-        "Fixed by the advertiser.",
-        &[("name", text("Such as utm_campaign.")), ("value", text("Its value."))],
-        2,
-    );
+    let hidden = hidden_field();
     let members = [
         ("id", text("The form's number.")),
         ("version", text("The version's number.")),
         ("name", text("The name that the advertiser gave it.")),
         ("locale", text("<language>_<COUNTRY>.")),
         ("hidden_fields", list("Name/value pairs for tracking.", &hidden)),
+        extra(),
     ];
     object("The form, in the version that the member filled in.", &members, 2)
 }
@@ -104,7 +185,10 @@ fn form_schema() -> Value {
 fn answer_schema() -> Value {
     let option = object(
         "One chosen option.",
-        &[("id", whole_number("Starts at 0.")), ("text", text("In the form's language."))],
+        &[
+            ("id", text("As LinkedIn gave it: digits as a rule, from 0 on.")),
+            ("text", text("In the form's language.")),
+        ],
         1,
     );
     let members = [
@@ -113,15 +197,17 @@ fn answer_schema() -> Value {
         ("predefined_field", text("LinkedIn's profile field, such as EMAIL; absent for custom questions.")),
         ("question", text("The question in the form's language.")),
         ("options", list("The chosen options of a multiple-choice question.", &option)),
+        extra(),
     ];
     object("One answer.", &members, 2)
 }
 
 fn consent_schema() -> Value {
     let members = [
-        ("id", whole_number("Starts at 0.")),
-        ("accepted", json!({ "type": "boolean", "description": "Whether it was given." })),
+        ("id", text("As LinkedIn gave it: digits as a rule, from 0 on.")),
+        ("accepted", flag("Whether it was given.")),
         ("text", text("What the member saw, unchanged.")),
+        extra(),
     ];
     object("One consent.", &members, 2)
 }

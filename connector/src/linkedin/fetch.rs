@@ -6,6 +6,7 @@ use crate::capabilities::Capabilities;
 use crate::failure::{Detail, Failure};
 
 use super::Source;
+use super::config::Config;
 use super::errors::{self, Subject};
 use super::page::Lines;
 use super::query;
@@ -104,7 +105,8 @@ impl<C: Capabilities> Source<C> {
         Selection::default().among(&self.config.forms)
     }
 
-    fn setting(&self) -> Setting<'static> {
-        Setting { owner: None, kind: "UNKNOWN", test_leads: self.config.test_leads }
+    fn setting(&self) -> Setting<'_> {
+        let Config { test_leads, api_url, .. } = &self.config;
+        Setting { owner: None, kind: "UNKNOWN", test_leads: *test_leads, api_url }
     }
 }

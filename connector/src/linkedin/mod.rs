@@ -19,6 +19,7 @@ mod gather;
 mod instant;
 mod listing;
 mod naming;
+mod open;
 mod organizations;
 mod owner;
 mod page;

@@ -123,7 +123,7 @@ impl Lines {
         let mut recurring = Recurring::default();
         let mut lines = Self { entries: Vec::with_capacity(elements.len()), ..Self::default() };
         for element in elements {
-            let form = element.versioned_lead_gen_form_urn.as_deref().and_then(split_form_urn);
+            let form = element.form_urn.as_deref().and_then(split_form_urn);
             let begin = out.len();
             if selection.covers_form(form.map_or("", |(form, _)| form)) {
                 recurring.write(element, forms, setting, &mut out)?;

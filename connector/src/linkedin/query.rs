@@ -188,6 +188,86 @@ pub(super) fn end_subscription(config: &Config, id: &str) -> Request {
     request
 }
 
+/// Every state of a campaign.
+const CAMPAIGN_SEARCH: &str =
+    "(status:(values:List(ACTIVE,PAUSED,ARCHIVED,COMPLETED,CANCELED,DRAFT,PENDING_DELETION,REMOVED)))";
+
+/// Every state of a campaign group.
+const GROUP_SEARCH: &str =
+    "(status:(values:List(ACTIVE,PAUSED,ARCHIVED,CANCELED,DRAFT,PENDING_DELETION,REMOVED)))";
+
+/// What of a response tells about its form's version.
+const FORM_FIELDS: &str = "form:(hiddenFields,creationLocale,name,id,content),versionedLeadGenFormUrn";
+
+fn onward(url: Url, onward: &Onward, count: usize) -> Url {
+    match onward {
+        Onward::Beginning => url.with("pageSize", count),
+        Onward::Token(token) => url.with("pageSize", count).with("pageToken", scalar(token)),
+        Onward::Offset(offset) => url.with("start", offset).with("count", count),
+    }
+}
+
+/// Ad accounts with all that is known about them.
+pub(super) fn account_list(config: &Config, at: &Onward) -> Request {
+    let url =
+        Url::new(&config.api_url, "/adAccounts").with("q", "search").with("search", ACCOUNT_SEARCH).with(
+            "fields",
+            "id,name,test,status,type,currency,servingStatuses,reference,referenceInfo,changeAuditStamps",
+        );
+    get(config, "FINDER", onward(url, at, LIST_COUNT))
+}
+
+/// An ad account's campaigns.
+pub(super) fn campaigns(config: &Config, account: &str, at: &Onward) -> Request {
+    let url = Url::new(&config.api_url, format_args!("/adAccounts/{}/adCampaigns", scalar(account)));
+    let url = url.with("q", "search").with("search", CAMPAIGN_SEARCH);
+    get(config, "FINDER", onward(url, at, LIST_COUNT))
+}
+
+/// An ad account's campaign groups.
+pub(super) fn campaign_groups(config: &Config, account: &str, at: &Onward) -> Request {
+    let url = Url::new(&config.api_url, format_args!("/adAccounts/{}/adCampaignGroups", scalar(account)));
+    let url = url.with("q", "search").with("search", GROUP_SEARCH);
+    get(config, "FINDER", onward(url, at, LIST_COUNT))
+}
+
+/// An ad account's creatives.
+pub(super) fn creatives(config: &Config, account: &str, at: &Onward) -> Request {
+    let url = Url::new(&config.api_url, format_args!("/adAccounts/{}/creatives", scalar(account)));
+    get(config, "FINDER", onward(url.with("q", "criteria"), at, LIST_COUNT))
+}
+
+/// One campaign, campaign group or creative: `resource` is its collection, `key` its key there.
+pub(super) fn advertised(config: &Config, account: &str, resource: &str, key: &str) -> Request {
+    let path = format_args!("/adAccounts/{}/{resource}/{}", scalar(account), scalar(key)).to_string();
+    get(config, "GET", Url::new(&config.api_url, path))
+}
+
+/// An owner's forms in their newest versions.
+pub(super) fn forms(config: &Config, owner: &Owner, offset: usize, count: usize) -> Request {
+    let url = Url::new(&config.api_url, "/leadForms")
+        .with("q", "owner")
+        .with("owner", Union(owner.member(), &owner.urn()))
+        .with("start", offset)
+        .with("count", count);
+    get(config, "FINDER", url)
+}
+
+/// One response given on this very version of a form, for the form that it carries.
+pub(super) fn form_version(config: &Config, holding: &Holding, form: &str, version: u64) -> Request {
+    let Holding { kind, owner } = holding;
+    let urn = format!("urn:li:versionedLeadGenForm:(urn:li:leadGenForm:{form},{version})");
+    let url = Url::new(&config.api_url, "/leadFormResponses")
+        .with("q", "owner")
+        .with("owner", Union(owner.member(), &owner.urn()))
+        .with("leadType", format_args!("(leadType:{})", kind.word()))
+        .with("versionedLeadGenFormUrn", scalar(&urn))
+        .with("fields", FORM_FIELDS)
+        .with("count", 1)
+        .with("start", 0);
+    get(config, "FINDER", url)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -254,6 +334,37 @@ mod tests {
             (Onward::Offset(100), "&start=100&count=100"),
         ] {
             assert_eq!(account_search(&config(), &onward).url, format!("{prefix}{tail}"));
+        }
+    }
+
+    #[test]
+    fn asks_for_whole_streams_in_linkedins_spelling() {
+        let config = config();
+        let event = Holding::parse("EVENT:90021").unwrap();
+        let account = Owner::Account("7".to_owned());
+        for (request, url) in [
+            (
+                campaigns(&config, "7", &Onward::Beginning),
+                "/adAccounts/7/adCampaigns?q=search&search=(status:(values:List(ACTIVE,PAUSED,ARCHIVED,COMPLETED,CANCELED,DRAFT,PENDING_DELETION,REMOVED)))&pageSize=100",
+            ),
+            (
+                creatives(&config, "7", &Onward::Offset(100)),
+                "/adAccounts/7/creatives?q=criteria&start=100&count=100",
+            ),
+            (
+                advertised(&config, "7", "creatives", "urn:li:sponsoredCreative:5"),
+                "/adAccounts/7/creatives/urn%3Ali%3AsponsoredCreative%3A5",
+            ),
+            (
+                forms(&config, &account, 10, 10),
+                "/leadForms?q=owner&owner=(sponsoredAccount:urn%3Ali%3AsponsoredAccount%3A7)&start=10&count=10",
+            ),
+            (
+                form_version(&config, &event, "4400120", 2),
+                "/leadFormResponses?q=owner&owner=(organization:urn%3Ali%3Aorganization%3A90021)&leadType=(leadType:EVENT)&versionedLeadGenFormUrn=urn%3Ali%3AversionedLeadGenForm%3A%28urn%3Ali%3AleadGenForm%3A4400120%2C2%29&fields=form:(hiddenFields,creationLocale,name,id,content),versionedLeadGenFormUrn&count=1&start=0",
+            ),
+        ] {
+            assert_eq!(request.url, format!("https://api.linkedin.com/rest{url}"));
         }
     }
 

@@ -10,6 +10,7 @@ use serde_json::json;
 use crate::capabilities::Capabilities;
 use crate::failure::{Detail, Failure};
 
+use super::config::Config;
 use super::cursor::Cursor;
 use super::errors::Subject;
 use super::gather::{Gathered, Reading, Walk, restless};
@@ -246,8 +247,9 @@ impl<C: Capabilities> Source<C> {
             bytes: request.max_bytes.clamp(1, MAX_BYTES) as usize,
         };
         let urn = holding.owner.urn();
-        let test_leads = self.config.test_leads;
-        let setting = Setting { owner: Some(&urn), kind: holding.kind.word(), test_leads };
+        let Config { test_leads, api_url, .. } = &self.config;
+        let kind = holding.kind.word();
+        let setting = Setting { owner: Some(&urn), kind, test_leads: *test_leads, api_url };
         let subject = Subject::Responses(holding.clone());
         let reading = Reading { holding: &holding, setting, selection: &selection, subject };
         if let Some(inside) = sweep.inside.clone() {
@@ -367,7 +369,7 @@ impl<C: Capabilities> Source<C> {
         Err(restless(&reading.subject))
     }
 
-    fn version_notes(&self, now_ms: u64) -> Vec<String> {
+    pub(super) fn version_notes(&self, now_ms: u64) -> Vec<String> {
         match version::standing(&self.config.version, now_ms) {
             Standing::Good(_) => Vec::new(),
             Standing::Doubtful(sentence) => vec![sentence],

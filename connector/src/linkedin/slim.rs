@@ -41,6 +41,28 @@ impl<'b> Forms<'b> {
         number.and_then(|number| self.0.get(number).copied()).unwrap_or(value)
     }
 
+    /// The text with every form in its place again, where one was taken out of it: unknown members may hold forms, too.
+    pub(super) fn restore(&self, text: &str) -> Option<String> {
+        let first = self.0.first().and_then(|_| Finder::new(MARK).find(text.as_bytes()))?;
+        let mut restored = String::with_capacity(text.len());
+        let (mut before, mut rest) = text.split_at_checked(first + MARK.len())?;
+        // Ends: each turn takes at least a number in brackets from the rest.
+        loop {
+            restored.push_str(before);
+            // A page with any other value after a mark was left whole, and then nothing is numbered.
+            let (number, after) = rest.split_once(']')?;
+            let number = number.strip_prefix('[')?.parse::<usize>().ok()?;
+            restored.push_str(self.0.get(number)?);
+            match Finder::new(MARK).find(after.as_bytes()) {
+                Some(at) => (before, rest) = after.split_at_checked(at + MARK.len())?,
+                None => {
+                    restored.push_str(after);
+                    return Some(restored);
+                }
+            }
+        }
+    }
+
     /// The number and length of the form that `text` begins with; a new one is added.
     fn at_start_of(&mut self, text: &'b [u8]) -> Option<(usize, usize)> {
         let known = self.0.iter().rposition(|form| begins_with(text, form.as_bytes()));

@@ -1,6 +1,6 @@
-//! LinkedIn's JSON as borrowed structures: only what is read, and tolerant of everything else.
+//! LinkedIn's JSON as borrowed structures, tolerant of everything that is not expected.
 //!
-//! Members that are not named here are skipped without being built. Parts that are nearly the same in every element
+//! Members that are not named here are kept as they were sent. Parts that are nearly the same in every element
 //! (the form above all) stay raw text, so that each distinct one is parsed once; see [`Seen`]. The shapes are those of
 //! <https://learn.microsoft.com/en-us/linkedin/marketing/lead-sync/lead-sync-schema>.
 
@@ -11,9 +11,14 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use crate::extra::Extra;
 use crate::text::Text;
 
+use super::open::open_object;
+
 /// An id that comes as a number or as a string; digits in a string are the same id as the number.
+///
+/// Numbers of any size and sign keep every digit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Id<'a> {
     Number(u64),
@@ -39,31 +44,16 @@ impl<'a> Id<'a> {
 
 impl<'de: 'a, 'a> Deserialize<'de> for Id<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct IdVisitor;
-        impl<'de> Visitor<'de> for IdVisitor {
-            type Value = Id<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an id (a number or a string)")
+        let raw = <&'de RawValue>::deserialize(deserializer)?.get();
+        match raw.as_bytes() {
+            // Only from the text does a number come with all its digits.
+            [b'-' | b'0'..=b'9', ..] => Ok(Self::from_word(raw.into())),
+            [b'"', ..] => {
+                let word: Text<'de> = serde_json::from_str(raw).map_err(Error::custom)?;
+                Ok(Self::from_word(word))
             }
-
-            fn visit_u64<E: Error>(self, number: u64) -> Result<Self::Value, E> {
-                Ok(Id::Number(number))
-            }
-
-            fn visit_i64<E: Error>(self, number: i64) -> Result<Self::Value, E> {
-                Ok(Id::Word(number.to_string().into()))
-            }
-
-            fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Self::Value, E> {
-                Ok(Id::from_word(text.into()))
-            }
-
-            fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
-                Ok(Id::from_word(text.to_owned().into()))
-            }
+            _ => Err(Error::custom("an id (a number or a string) is needed")),
         }
-        deserializer.deserialize_any(IdVisitor)
     }
 }
 
@@ -80,117 +70,160 @@ impl<'de> Deserialize<'de> for Number {
     }
 }
 
-/// The only value of a union such as `{"sponsoredAccount": "urn:..."}`, whatever its key; or a plain string.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Member<'a>(pub(super) Option<Text<'a>>);
+/// A union such as `{"sponsoredAccount": "urn:..."}`, or a plain string.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Member<'a> {
+    /// The member's name; None for a plain string.
+    pub(super) name: Option<Text<'a>>,
+    /// The first string in it.
+    pub(super) value: Option<Text<'a>>,
+    /// Whatever else is in it.
+    pub(super) extra: Extra<'a>,
+}
 
 impl<'de: 'a, 'a> Deserialize<'de> for Member<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct MemberVisitor;
         impl<'de> Visitor<'de> for MemberVisitor {
-            type Value = Option<Text<'de>>;
+            type Value = Member<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a string or an object with one string")
             }
 
             fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Self::Value, E> {
-                Ok(Some(text.into()))
+                Ok(Member { value: Some(text.into()), ..Member::default() })
             }
 
             fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
-                Ok(Some(text.to_owned().into()))
+                Ok(Member { value: Some(text.to_owned().into()), ..Member::default() })
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut found = None;
-                while map.next_key::<IgnoredAny>()?.is_some() {
+                let mut member = Member::default();
+                while let Some(name) = map.next_key::<Text<'de>>()? {
                     let value: &'de RawValue = map.next_value()?;
-                    if found.is_none() {
-                        found = serde_json::from_str(value.get()).ok();
+                    match serde_json::from_str(value.get()) {
+                        Ok(text) if member.value.is_none() => {
+                            (member.name, member.value) = (Some(name), Some(text));
+                        }
+                        _ => member.extra.push(name, value),
                     }
                 }
-                Ok(found)
+                Ok(member)
             }
         }
-        deserializer.deserialize_any(MemberVisitor).map(Self)
+        deserializer.deserialize_any(MemberVisitor)
     }
 }
 
-/// One response of `leadFormResponses`.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Element<'a> {
-    #[serde(borrow)]
-    pub(super) id: Id<'a>,
-    pub(super) submitted_at: Number,
-    pub(super) test_lead: Option<bool>,
-    #[serde(borrow)]
-    pub(super) lead_type: Option<Member<'a>>,
-    #[serde(borrow)]
-    pub(super) owner: Option<Member<'a>>,
-    #[serde(borrow)]
-    pub(super) owner_info: Option<&'a RawValue>,
-    #[serde(borrow)]
-    pub(super) submitter: Option<Member<'a>>,
-    #[serde(borrow)]
-    pub(super) versioned_lead_gen_form_urn: Option<Text<'a>>,
-    #[serde(borrow)]
-    pub(super) associated_entity: Option<Member<'a>>,
-    #[serde(borrow)]
-    pub(super) lead_metadata: Option<&'a RawValue>,
-    #[serde(borrow)]
-    pub(super) lead_metadata_info: Option<&'a RawValue>,
-    #[serde(borrow)]
-    pub(super) form_response: Option<FormResponse<'a>>,
-    #[serde(borrow)]
-    pub(super) form: Option<&'a RawValue>,
+open_object! {
+    /// One response of `leadFormResponses`.
+    struct Element<'a> {
+        required {
+            id: Id<'a> = "id",
+            submitted_at: Number = "submittedAt",
+        }
+        optional {
+            test_lead: bool = "testLead",
+            lead_type: Member<'a> = "leadType",
+            owner: Member<'a> = "owner",
+            owner_info: &'a RawValue = "ownerInfo",
+            submitter: Member<'a> = "submitter",
+            form_urn: Text<'a> = "versionedLeadGenFormUrn",
+            associated_entity: Member<'a> = "associatedEntity",
+            associated_entity_info: &'a RawValue = "associatedEntityInfo",
+            lead_metadata: &'a RawValue = "leadMetadata",
+            lead_metadata_info: &'a RawValue = "leadMetadataInfo",
+            form_response: FormResponse<'a> = "formResponse",
+            form: &'a RawValue = "form",
+        }
+        ignored {}
+    }
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct FormResponse<'a> {
-    #[serde(borrow, default)]
-    pub(super) answers: Vec<Answer<'a>>,
-    #[serde(borrow, default)]
-    pub(super) consent_responses: Vec<ConsentResponse<'a>>,
+open_object! {
+    struct FormResponse<'a> {
+        required {}
+        optional {
+            answers: Vec<Answer<'a>> = "answers",
+            consent_responses: Vec<ConsentResponse<'a>> = "consentResponses",
+        }
+        ignored {}
+    }
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Answer<'a> {
-    #[serde(borrow)]
-    pub(super) question_id: Id<'a>,
-    #[serde(borrow)]
-    pub(super) answer_details: Option<Details<'a>>,
+open_object! {
+    struct Answer<'a> {
+        required {
+            question_id: Id<'a> = "questionId",
+        }
+        optional {
+            answer_details: Details<'a> = "answerDetails",
+        }
+        ignored {}
+    }
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct ConsentResponse<'a> {
-    #[serde(borrow)]
-    pub(super) consent_id: Id<'a>,
-    pub(super) accepted: Option<bool>,
+open_object! {
+    struct ConsentResponse<'a> {
+        required {
+            consent_id: Id<'a> = "consentId",
+        }
+        optional {
+            accepted: bool = "accepted",
+        }
+        ignored {}
+    }
 }
 
 /// The union `answerDetails`.
-pub(super) enum Details<'a> {
+#[derive(Default)]
+pub(super) struct Details<'a> {
+    pub(super) given: Option<Given<'a>>,
+    /// What is not understood, the answer included if it is of an unknown kind.
+    pub(super) extra: Extra<'a>,
+}
+
+/// One answer.
+pub(super) enum Given<'a> {
     Text(Text<'a>),
     Options(Vec<Id<'a>>),
-    /// A kind of answer that LinkedIn has added since; kept as it came.
+    /// A kind of answer that LinkedIn has added since; as it came.
     Other(&'a RawValue),
 }
 
-#[derive(Deserialize)]
-struct TextAnswer<'a> {
-    #[serde(borrow)]
-    answer: Option<Text<'a>>,
+open_object! {
+    struct TextAnswer<'a> {
+        required {}
+        optional {
+            answer: Text<'a> = "answer",
+        }
+        ignored {}
+    }
 }
 
-#[derive(Deserialize)]
-struct ChoiceAnswer<'a> {
-    #[serde(borrow, default)]
-    options: Vec<Id<'a>>,
+open_object! {
+    struct ChoiceAnswer<'a> {
+        required {}
+        optional {
+            options: Vec<Id<'a>> = "options",
+        }
+        ignored {}
+    }
+}
+
+impl<'a> Details<'a> {
+    /// A known kind of answer stands before one that is not known.
+    fn put_known(&mut self, name: Text<'a>, given: Given<'a>, extra: &Extra<'a>) {
+        self.given = Some(given);
+        self.extra.push_within(name, extra);
+    }
+
+    fn put_other(&mut self, name: Text<'a>, raw: &'a RawValue) {
+        self.given.get_or_insert(Given::Other(raw));
+        self.extra.push(name, raw);
+    }
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Details<'a> {
@@ -204,99 +237,179 @@ impl<'de: 'a, 'a> Deserialize<'de> for Details<'a> {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut found = None;
+                let mut details = Details::default();
                 while let Some(key) = map.next_key::<Text<'de>>()? {
-                    found = Some(match &*key {
+                    match &*key {
                         "textQuestionAnswer" => {
                             let answer: TextAnswer<'de> = map.next_value()?;
-                            Details::Text(answer.answer.unwrap_or_default())
+                            let text = answer.answer.unwrap_or_default();
+                            details.put_known(key, Given::Text(text), &answer.extra);
                         }
                         "multipleChoiceAnswer" => {
-                            Details::Options(map.next_value::<ChoiceAnswer<'de>>()?.options)
+                            let answer: ChoiceAnswer<'de> = map.next_value()?;
+                            let options = answer.options.unwrap_or_default();
+                            details.put_known(key, Given::Options(options), &answer.extra);
                         }
-                        _ => Details::Other(map.next_value()?),
-                    });
+                        _ => details.put_other(key, map.next_value()?),
+                    }
                 }
-                Ok(found.unwrap_or_else(|| Details::Text(Text::default())))
+                Ok(details)
             }
         }
         deserializer.deserialize_map(DetailsVisitor(PhantomData))
     }
 }
 
-/// `ownerInfo`: a union whose value holds a name.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct OwnerInfo<'a> {
-    #[serde(borrow)]
-    sponsored_account_info: Option<NameInfo<'a>>,
-    #[serde(borrow)]
-    organization_info: Option<NameInfo<'a>>,
+open_object! {
+    /// `ownerInfo`: a union whose value holds a name.
+    struct OwnerInfo<'a> {
+        required {}
+        optional {
+            account: NameInfo<'a> = "sponsoredAccountInfo",
+            organization: NameInfo<'a> = "organizationInfo",
+        }
+        ignored {}
+    }
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct NameInfo<'a> {
-    #[serde(borrow)]
-    name: Option<Localized<'a>>,
-    #[serde(borrow)]
-    localized_name: Option<Text<'a>>,
+open_object! {
+    struct NameInfo<'a> {
+        required {}
+        optional {
+            name: Localized<'a> = "name",
+            localized_name: Text<'a> = "localizedName",
+        }
+        ignored {}
+    }
 }
 
 impl<'a> OwnerInfo<'a> {
     pub(super) fn name(&self) -> Option<&Text<'a>> {
-        let info = self.sponsored_account_info.as_ref().or(self.organization_info.as_ref())?;
+        let info = self.account.as_ref().or(self.organization.as_ref())?;
         info.localized_name.as_ref().or_else(|| info.name.as_ref()?.text(None))
     }
 }
 
-/// `leadMetadata` of a sponsored lead.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Metadata<'a> {
-    #[serde(borrow)]
-    sponsored_lead_metadata: Option<SponsoredMetadata<'a>>,
+open_object! {
+    /// `leadMetadata` of a sponsored lead.
+    struct Metadata<'a> {
+        required {}
+        optional {
+            sponsored: SponsoredMetadata<'a> = "sponsoredLeadMetadata",
+        }
+        ignored {}
+    }
 }
 
-#[derive(Deserialize)]
-struct SponsoredMetadata<'a> {
-    #[serde(borrow)]
-    campaign: Option<Text<'a>>,
+open_object! {
+    struct SponsoredMetadata<'a> {
+        required {}
+        optional {
+            campaign: Text<'a> = "campaign",
+        }
+        ignored {}
+    }
 }
 
 impl<'a> Metadata<'a> {
     pub(super) fn campaign(&self) -> Option<&Text<'a>> {
-        self.sponsored_lead_metadata.as_ref()?.campaign.as_ref()
+        self.sponsored.as_ref()?.campaign.as_ref()
     }
 }
 
-/// `leadMetadataInfo` of a sponsored lead.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct MetadataInfo<'a> {
-    #[serde(borrow)]
-    sponsored_lead_metadata_info: Option<SponsoredInfo<'a>>,
+open_object! {
+    /// `leadMetadataInfo` of a sponsored lead.
+    struct MetadataInfo<'a> {
+        required {}
+        optional {
+            sponsored: SponsoredInfo<'a> = "sponsoredLeadMetadataInfo",
+        }
+        ignored {}
+    }
 }
 
-#[derive(Deserialize)]
-struct SponsoredInfo<'a> {
-    #[serde(borrow)]
-    campaign: Option<CampaignInfo<'a>>,
+open_object! {
+    struct SponsoredInfo<'a> {
+        required {}
+        optional {
+            campaign: CampaignInfo<'a> = "campaign",
+        }
+        ignored {}
+    }
 }
 
-#[derive(Deserialize)]
-pub(super) struct CampaignInfo<'a> {
-    #[serde(borrow)]
-    pub(super) id: Option<Id<'a>>,
-    #[serde(borrow)]
-    pub(super) name: Option<Text<'a>>,
-    #[serde(rename = "type", borrow)]
-    pub(super) kind: Option<Text<'a>>,
+open_object! {
+    struct CampaignInfo<'a> {
+        required {}
+        optional {
+            id: Id<'a> = "id",
+            name: Text<'a> = "name",
+            kind: Text<'a> = "type",
+        }
+        ignored {}
+    }
 }
 
 impl<'a> MetadataInfo<'a> {
     pub(super) fn campaign(&self) -> Option<&CampaignInfo<'a>> {
-        self.sponsored_lead_metadata_info.as_ref()?.campaign.as_ref()
+        self.sponsored.as_ref()?.campaign.as_ref()
+    }
+}
+
+open_object! {
+    /// `associatedEntityInfo`: a union whose value holds an id and perhaps a name.
+    struct EntityInfo<'a> {
+        required {}
+        optional {
+            creative: CreativeInfo<'a> = "associatedCreative",
+        }
+        ignored {}
+    }
+}
+
+open_object! {
+    struct CreativeInfo<'a> {
+        required {}
+        optional {
+            id: Id<'a> = "id",
+            name: Text<'a> = "name",
+        }
+        ignored {}
+    }
+}
+
+/// A part of a response that may hold members which are not known here.
+pub(super) trait Whole {
+    /// Whether everything in it is known.
+    fn is_known(&self) -> bool;
+}
+
+impl Whole for OwnerInfo<'_> {
+    fn is_known(&self) -> bool {
+        let infos = [&self.account, &self.organization];
+        self.extra.is_empty() && infos.into_iter().flatten().all(|info| info.extra.is_empty())
+    }
+}
+
+impl Whole for Metadata<'_> {
+    fn is_known(&self) -> bool {
+        self.extra.is_empty() && self.sponsored.as_ref().is_none_or(|sponsored| sponsored.extra.is_empty())
+    }
+}
+
+impl Whole for MetadataInfo<'_> {
+    fn is_known(&self) -> bool {
+        let sponsored = self.sponsored.as_ref();
+        let campaign = self.campaign();
+        self.extra.is_empty()
+            && sponsored.is_none_or(|sponsored| sponsored.extra.is_empty())
+            && campaign.is_none_or(|campaign| campaign.extra.is_empty())
+    }
+}
+
+impl Whole for EntityInfo<'_> {
+    fn is_known(&self) -> bool {
+        self.extra.is_empty() && self.creative.as_ref().is_none_or(|creative| creative.extra.is_empty())
     }
 }
 
@@ -417,6 +530,15 @@ impl<'a, T: Deserialize<'a>> Seen<'a, T> {
         self.entries.get(handle?)?.1.as_ref()
     }
 
+    /// The raw text again where it was not understood in full.
+    pub(super) fn rest<'r>(&self, handle: Option<usize>, raw: Option<&'r RawValue>) -> Option<&'r RawValue>
+    where
+        T: Whole,
+    {
+        let known = self.get(handle).is_some_and(Whole::is_known);
+        if known { None } else { raw }
+    }
+
     /// How many distinct texts did not have the documented shape.
     pub(super) fn strange(&self) -> usize {
         self.entries.iter().filter(|(_, parsed)| parsed.is_none()).count()
@@ -429,11 +551,13 @@ mod tests {
 
     #[test]
     fn ids_are_equal_as_number_and_string() {
-        let ids: Vec<Id<'_>> =
-            serde_json::from_str(r#"[18446744073709551615, "18446744073709551615", "007", 0, -3]"#).unwrap();
+        let ids: Vec<Id<'_>> = serde_json::from_str(
+            r#"[18446744073709551615, "18446744073709551615", "007", 0, -3, 18446744073709551616, "a\nb"]"#,
+        )
+        .unwrap();
         assert_eq!(ids[0], ids[1]);
         let texts: Vec<String> = ids.iter().map(|id| id.to_text().to_string()).collect();
-        assert_eq!(texts[1..], ["18446744073709551615", "007", "0", "-3"]);
+        assert_eq!(texts[1..], ["18446744073709551615", "007", "0", "-3", "18446744073709551616", "a\nb"]);
     }
 
     #[test]
@@ -442,7 +566,7 @@ mod tests {
             r#"[{"organization":"urn:li:organization:1"},"urn:x",{"a":{"b":1}},{"n":7,"s":"t"}]"#,
         )
         .unwrap();
-        let texts: Vec<Option<&str>> = members.iter().map(|member| member.0.as_deref()).collect();
+        let texts: Vec<Option<&str>> = members.iter().map(|member| member.value.as_deref()).collect();
         assert_eq!(texts, [Some("urn:li:organization:1"), Some("urn:x"), None, Some("t")]);
     }
 

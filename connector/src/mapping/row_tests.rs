@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::super::{Column, OverLong, Problem, Settings, Table, Template};
 use super::*;
+use crate::extra::Extra;
 use crate::record::{Form, Named};
 use crate::text::Text;
 
@@ -54,6 +55,7 @@ fn answer<'a>(id: &'a str, field: Option<&'a str>, question: Option<&'a str>, te
         question: question.map(Text::from),
         text: text.into(),
         options: Vec::new(),
+        extra: Extra::default(),
     }
 }
 
@@ -70,12 +72,17 @@ fn response<'a>(answers: Vec<Answer<'a>>) -> LeadResponse<'a> {
             name: Some("Pumps".into()),
             locale: None,
             hidden_fields: Vec::new(),
+            extra: Extra::default(),
         },
         campaign: None,
+        campaign_group: None,
         creative: None,
+        associated_entity: None,
         submitter: None,
+        source_url: None,
         answers,
         consents: Vec::new(),
+        extra: Extra::default(),
     }
 }
 

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use serde_json::json;
-use sluice_sandbox::Credentials;
+use sluice_sandbox::{Credentials, DAY_MS};
 
 use crate::ledger::{Ledger, Status};
 use crate::process::Ended;
 use crate::rows::{assert_landed, assert_recorded, expected, lead_id, leads};
-use crate::stage::{Stage, responses};
+use crate::stage::{Stage, now_ms, responses};
 
 const NONE: BTreeSet<String> = BTreeSet::new();
 /// What may become of a record whose first attempt had an unknown end.
@@ -153,4 +153,32 @@ fn a_version_of_the_api_that_has_ended_is_named() {
     assert!(![Some(0), Some(3), None].contains(&run.code), "{run:?}");
     assert!(run.stdout.contains("202401"), "{run:?}");
     assert_eq!(stage.writes(), [0; 6]);
+}
+
+/// A spent quota comes back at midnight UTC; the report says so, and what came before it is kept.
+#[test]
+fn a_spent_daily_quota_ends_the_partition_with_the_time_of_its_reset() {
+    for body in ["named", "documented", "html"] {
+        let stage = Stage::start(responses(2_000, 1));
+        stage.faults(&json!({"linkedin": {"daily_quota": 8, "quota_body": body}}));
+        let hasty = ["--set", "limits.retry_attempts=1", "--set", "limits.wait_total_s=0"];
+        let run = stage.run(&hasty).with(1);
+        let report = run.json();
+        let tick = &report["partitions"][0]["tick"];
+        assert_eq!(tick["end"]["failure"]["kind"], "retryable", "{report}");
+        let wake_in_ms = tick["wake_in_ms"].as_u64().unwrap();
+        let midnight_ms = (now_ms() / DAY_MS + 1) * DAY_MS;
+        if body != "html" {
+            let at_ms = tick["finished_ms"].as_u64().unwrap() + wake_in_ms;
+            assert!((midnight_ms - 1_000..midnight_ms + 400_000).contains(&at_ms), "{report}");
+            let told = stage.sluice("run", &hasty).with(1);
+            assert!(told.stdout.contains("it can go on from") && told.stdout.contains("00:0"), "{told:?}");
+        }
+        let before = run.count("created");
+        stage.faults(&json!({"linkedin": {"daily_quota": null}}));
+        let rest = stage.run(&[]).with(0);
+        assert_landed(&stage, &NONE);
+        let (wanted, _) = expected(&stage);
+        assert_eq!(before + rest.count("created"), wanted.len() as u64);
+    }
 }

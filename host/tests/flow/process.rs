@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 /// Cargo's directory for the files of tests, inside the target directory.
-const SCRATCH: &str = env!("CARGO_TARGET_TMPDIR");
+pub(crate) const SCRATCH: &str = env!("CARGO_TARGET_TMPDIR");
 
 /// The built component.
 pub(crate) fn component() -> PathBuf {

@@ -14,6 +14,9 @@ use crate::process::{self, Ended, Started};
 /// Namespace of the leads' primary keys in these tests: not the default, so that the setting is tested too.
 pub(crate) const NAMESPACE: &str = "0d9c8e6a-51b7-4c2f-8e10-7a3b5d2f9c44";
 
+/// The environment variables that a stage's manifest names.
+const SECRETS: [&str; 3] = ["LINKEDIN_ACCESS_TOKEN", "LINKEDIN_CLIENT_SECRET", "DATAVERSE_CLIENT_SECRET"];
+
 /// See the module. Stops the sandbox when dropped.
 pub(crate) struct Stage {
     pub(crate) sandbox: Running,
@@ -45,8 +48,19 @@ impl Stage {
     /// As [`Self::start`], at a time of one's own. Two stages of one time and one seed hold the same responses.
     pub(crate) fn start_at(options: Options, at_ms: u64) -> Self {
         let (sandbox_clock, clock) = Clock::manual(at_ms);
+        Self::with(Options { clock: sandbox_clock, ..options }, clock, at_ms)
+    }
+
+    /// As [`Self::start`], with a clock that goes.
+    pub(crate) fn start_now(options: Options) -> Self {
+        let at_ms = now_ms();
+        let (_, unused) = Clock::manual(at_ms);
+        Self::with(Options { clock: Clock::system(), ..options }, unused, at_ms)
+    }
+
+    fn with(options: Options, clock: ManualClock, at_ms: u64) -> Self {
         let anchor_ms = options.anchor_ms.unwrap_or(at_ms - ANCHOR_AGE_MS);
-        let options = Options { clock: sandbox_clock, anchor_ms: Some(anchor_ms), ..options };
+        let options = Options { anchor_ms: Some(anchor_ms), ..options };
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let sandbox = runtime.block_on(Sandbox::start(options.clone())).unwrap();
@@ -54,6 +68,17 @@ impl Stage {
         let stage = Self { sandbox, clock, options, started_ms: at_ms, directory, runtime };
         std::fs::write(stage.path("manifest.toml"), stage.manifest()).unwrap();
         stage
+    }
+
+    /// The environment variables that hold this stage's secrets.
+    pub(crate) fn secret(&self, name: &str) -> Option<String> {
+        let credentials = &self.options.credentials;
+        Some(match name {
+            "LINKEDIN_ACCESS_TOKEN" => credentials.linkedin_token.clone(),
+            "LINKEDIN_CLIENT_SECRET" => credentials.linkedin_client_secret.clone(),
+            "DATAVERSE_CLIENT_SECRET" => credentials.entra_client_secret.clone(),
+            _ => return None,
+        })
     }
 
     /// Waits for what the sandbox does.
@@ -136,9 +161,7 @@ origins = ["http://{dataverse}"]
         process
             .current_dir(self.directory.path())
             .env("HOME", self.directory.path())
-            .env("LINKEDIN_CLIENT_SECRET", &self.options.credentials.linkedin_client_secret)
-            .env("LINKEDIN_ACCESS_TOKEN", &self.options.credentials.linkedin_token)
-            .env("DATAVERSE_CLIENT_SECRET", &self.options.credentials.entra_client_secret)
+            .envs(SECRETS.into_iter().filter_map(|name| Some((name, self.secret(name)?))))
             .args(first)
             .args(rest);
         process

@@ -3,8 +3,10 @@
 mod accounts;
 mod organizations;
 mod paging;
+mod record_traps;
 mod records;
 mod retention;
+mod snapshots;
 mod traps;
 
 use serde_json::Value;

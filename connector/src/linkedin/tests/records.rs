@@ -12,7 +12,7 @@ use super::{envelopes, open, read, request};
 const ID: &str = "5c1d7e0a-9b42-4f6e-8a31-0d2f4b6c8e90-3";
 
 /// The form of LinkedIn's schema page, in the same structure.
-fn form() -> Value {
+pub(super) fn form() -> Value {
     json!({
         "id": 4_400_120,
         "name": "Whitepaper pumps 2026",
@@ -36,7 +36,7 @@ fn form() -> Value {
     })
 }
 
-fn element() -> Value {
+pub(super) fn element() -> Value {
     json!({
         "id": ID,
         "submittedAt": 1_786_000_000_123_u64,
@@ -64,7 +64,7 @@ fn element() -> Value {
     })
 }
 
-fn page_of(elements: &[Value]) -> Page {
+pub(super) fn page_of(elements: &[Value]) -> Page {
     let body = json!({ "paging": { "start": 0, "count": 100, "links": [], "total": elements.len() }, "elements": elements });
     // Asked for again from its last response on, the page shows that and no more.
     let rest = json!({ "elements": elements.last() .into_iter().collect::<Vec<_>>() });
@@ -75,7 +75,7 @@ fn page_of(elements: &[Value]) -> Page {
     read(&open(&link, "{}"), request(None, None))
 }
 
-fn data(element: Value) -> Value {
+pub(super) fn data(element: Value) -> Value {
     envelopes(&page_of(&[element])).remove(0)["data"].take()
 }
 
@@ -92,16 +92,17 @@ fn joins_the_documented_element_with_its_form() {
                 "hidden_fields": [{ "name": "utm_campaign", "value": "pumps26" }],
             },
             "campaign": { "urn": "urn:li:sponsoredCampaign:300200100", "name": "Pumps DACH leads", "type": "SPONSORED_UPDATES" },
-            "creative": "urn:li:sponsoredCreative:612345678",
+            "creative": { "urn": "urn:li:sponsoredCreative:612345678" },
             "submitter": "urn:li:person:Kd83nQpL2x",
+            "source_url": format!("https://api.linkedin.com/rest/leadFormResponses/{ID}"),
             "answers": [
                 { "question_id": "104400120", "predefined_field": "FIRST_NAME", "question": "Vorname", "text": "T\"ove \u{1F600}" },
                 { "question_id": "204400120", "predefined_field": "EMAIL", "question": "E-Mail-Adresse", "text": "t.berg@example.test" },
                 { "question_id": "9007199254740993", "question": "Wann planen Sie den Kauf?", "text": "In 3 Monaten; Dieses Jahr; 7",
-                  "options": [{ "id": 0, "text": "In 3 Monaten" }, { "id": 1, "text": "Dieses Jahr" }, { "id": 7 }] },
+                  "options": [{ "id": "0", "text": "In 3 Monaten" }, { "id": "1", "text": "Dieses Jahr" }, { "id": "7" }] },
                 { "question_id": "999", "text": "unlisted" },
             ],
-            "consents": [{ "id": 0, "text": " Ich bin einverstanden. ", "accepted": true }],
+            "consents": [{ "id": "0", "text": " Ich bin einverstanden. ", "accepted": true }],
         },
     });
     assert_eq!(envelopes(&page), [expected]);
@@ -114,34 +115,109 @@ fn joins_the_documented_element_with_its_form() {
 #[test]
 fn fits_the_published_schema() {
     let schema = streams()[0]["schema"].clone();
-    let data = data(element());
-    assert_fits(&schema, &data, "");
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    for element in [element(), grown()] {
+        let data = data(element);
+        assert_eq!(validator.iter_errors(&data).map(|error| error.to_string()).collect::<Vec<_>>(), [""; 0]);
+        assert_described(&schema, &data, "");
+    }
+    let mut wrong = data(element());
+    wrong["consents"][0]["accepted"] = "yes".into();
+    assert!(!validator.is_valid(&wrong), "the schema says nothing");
 }
 
-/// Enough of JSON Schema for the stream's: every member is described, every required one is there, types agree.
-fn assert_fits(schema: &Value, value: &Value, place: &str) {
+/// Every member that a record has is described.
+fn assert_described(schema: &Value, value: &Value, place: &str) {
     assert!(schema["description"].is_string(), "{place} has no description");
-    match schema["type"].as_str().unwrap() {
-        "object" => {
-            for (name, member) in value.as_object().unwrap_or_else(|| panic!("{place} is no object")) {
+    match value {
+        Value::Object(members) if !place.ends_with("/extra") => {
+            for (name, member) in members {
                 let described = &schema["properties"][name];
                 assert!(described.is_object(), "{place}/{name} is not described");
-                assert_fits(described, member, &format!("{place}/{name}"));
-            }
-            for name in schema["required"].as_array().unwrap() {
-                assert!(!value[name.as_str().unwrap()].is_null(), "{place}/{name} is missing");
+                assert_described(described, member, &format!("{place}/{name}"));
             }
         }
-        "array" => {
-            for item in value.as_array().unwrap() {
-                assert_fits(&schema["items"], item, place);
-            }
-        }
-        "string" => assert!(value.is_string(), "{place}"),
-        "integer" => assert!(value.is_u64(), "{place}"),
-        "boolean" => assert!(value.is_boolean(), "{place}"),
-        other => panic!("{place}: {other}"),
+        Value::Array(items) => items.iter().for_each(|item| assert_described(&schema["items"], item, place)),
+        _ => {}
     }
+}
+
+/// A response from a LinkedIn that has grown everywhere.
+fn grown() -> Value {
+    let mut grown = element();
+    let news = json!({ "big": 18_446_744_073_709_551_615_u64, "form": { "id": 7 }, "text": "a\nb" });
+    let places = [
+        "",
+        "/owner",
+        "/associatedEntity",
+        "/leadMetadata",
+        "/leadMetadataInfo/sponsoredLeadMetadataInfo/campaign",
+        "/ownerInfo/sponsoredAccountInfo",
+        "/associatedEntityInfo/associatedCreative",
+        "/formResponse",
+        "/formResponse/answers/1",
+        "/formResponse/answers/1/answerDetails/textQuestionAnswer",
+        "/formResponse/answers/2/answerDetails",
+        "/formResponse/answers/2/answerDetails/multipleChoiceAnswer",
+        "/formResponse/consentResponses/0",
+        "/form",
+        "/form/content",
+        "/form/creationLocale",
+        "/form/hiddenFields/0",
+        "/form/content/questions/2",
+        "/form/content/questions/0/questionDetails",
+        "/form/content/questions/2/questionDetails/multipleChoiceQuestionDetails/options/1",
+        "/form/content/legalInfo",
+        "/form/content/legalInfo/consents/0",
+    ];
+    for place in places {
+        let object = grown.pointer_mut(place).and_then(Value::as_object_mut).unwrap();
+        object.insert("aNewMember".to_owned(), news.clone());
+    }
+    grown
+}
+
+#[test]
+fn what_is_not_known_is_carried_wherever_it_stands() {
+    let plain = data(element());
+    let data = data(grown());
+    let news = json!({ "big": 18_446_744_073_709_551_615_u64, "form": { "id": 7 }, "text": "a\nb" });
+    let new = json!({ "aNewMember": news });
+    let sent = grown();
+    let raw = |name: &str| sent[name].clone();
+    assert_eq!(
+        data["extra"],
+        json!({
+            "aNewMember": news, "owner": new, "associatedEntity": new, "formResponse": new,
+            "ownerInfo": raw("ownerInfo"), "leadMetadata": raw("leadMetadata"),
+            "leadMetadataInfo": raw("leadMetadataInfo"), "associatedEntityInfo": raw("associatedEntityInfo"),
+        })
+    );
+    assert_eq!(
+        data["answers"][1]["extra"],
+        json!({ "aNewMember": news, "answerDetails": { "textQuestionAnswer": new } })
+    );
+    assert_eq!(data["answers"][1]["text"], "t.berg@example.test");
+    assert_eq!(
+        data["answers"][2]["extra"],
+        json!({ "answerDetails": { "aNewMember": news, "multipleChoiceAnswer": new } })
+    );
+    assert_eq!(data["answers"][2]["options"][0]["id"], "0");
+    assert_eq!(data["consents"][0]["extra"], new);
+    let questions = json!([
+        { "questionId": "104400120", "questionDetails": new },
+        { "questionId": "9007199254740993", "aNewMember": news, "questionDetails": {
+            "multipleChoiceQuestionDetails": { "options": [{ "id": "1", "aNewMember": news }] } } },
+    ]);
+    let legal = json!({ "aNewMember": news, "consents": [{ "id": "0", "aNewMember": news }] });
+    assert_eq!(
+        data["form"]["extra"],
+        json!({
+            "aNewMember": news, "creationLocale": new, "hiddenFields": [{ "name": "utm_campaign", "aNewMember": news }],
+            "content": { "aNewMember": news, "questions": questions, "legalInfo": legal },
+        })
+    );
+    assert!(!plain.to_string().contains("extra"), "nothing is extra where nothing is new");
 }
 
 #[test]
@@ -155,8 +231,8 @@ fn without_a_form_the_answers_come_without_questions() {
     let data = data(bare);
     assert_eq!(data["form"], json!({ "id": "4400120", "version": "2" }));
     assert_eq!(data["answers"][0], json!({ "question_id": "999", "text": "unlisted" }));
-    assert_eq!(data["answers"][2]["options"], json!([{ "id": 0 }, { "id": 1 }, { "id": 7 }]));
-    assert_eq!(data["consents"], json!([{ "id": 0, "accepted": true }]));
+    assert_eq!(data["answers"][2]["options"], json!([{ "id": "0" }, { "id": "1" }, { "id": "7" }]));
+    assert_eq!(data["consents"], json!([{ "id": "0", "accepted": true }]));
     assert_eq!((&data["campaign"], &data["submitter"]), (&Value::Null, &Value::Null));
 }
 
@@ -181,9 +257,21 @@ fn accepts_every_spelling_that_may_come() {
         (&"HOLOGRAM".into(), &1_786_000_000_123_u64.into())
     );
     assert_eq!(data["owner"], json!({ "urn": "urn:li:organization:90021", "name": "Kolb" }));
-    assert_eq!(data["creative"], "urn:li:event:7100000000000000000");
+    assert_eq!(data["creative"], Value::Null);
+    let event = json!({ "type": "event", "urn": "urn:li:event:7100000000000000000" });
+    assert_eq!(data["associated_entity"], event);
+    let extra = json!({
+        "later": [{ "x": null }],
+        "leadMetadata": { "eventLeadMetadata": {} },
+        "leadMetadataInfo": "surprise",
+    });
+    assert_eq!(data["extra"], extra);
     assert_eq!(data["form"], json!({ "id": "4400120", "version": "2" }));
-    assert_eq!(data["answers"][0]["text"], r#"{"stars":5}"#);
+    let rating = json!({
+        "question_id": "999", "text": r#"{"stars":5}"#,
+        "extra": { "answerDetails": { "ratingAnswer": { "stars": 5 } } },
+    });
+    assert_eq!(data["answers"][0], rating);
     assert_eq!(data["campaign"], Value::Null);
     assert!(page.facts.unwrap().contains("documented shape"));
 }
