@@ -28,6 +28,11 @@ pub(crate) enum Draw {
     Reset,
     LostAnswer,
     Token,
+    NoticeTwice,
+    NoticeLost,
+    NoticeSignature,
+    NoticeDigit,
+    Challenge,
 }
 
 /// A 64-bit hash of seed, purpose and index (the finaliser of splitmix64, twice).

@@ -1,14 +1,13 @@
 //! The fault switches: what can be made to go wrong, and how a change is merged in. Pure; it acts on nothing.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use thiserror::Error;
 
-use crate::clock::Date;
 use crate::dataverse::DataverseFaults;
+use crate::linkedin_faults::LinkedInFaults;
 
 /// Every fault switch, as served at `GET /_sandbox/faults`. The default is a service that works.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -51,67 +50,6 @@ pub struct TransportFaults {
     pub reset_rate: u64,
     /// One request in so many is carried out, and its connection dropped before the answer.
     pub lost_answer_rate: u64,
-}
-
-/// Behaviour of LinkedIn.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct LinkedInFaults {
-    /// Requests per endpoint and UTC day before 429 is answered until 00:00 UTC. Absent: no quota.
-    pub daily_quota: Option<u64>,
-    /// Whether the 429 of a spent quota carries `Retry-After` (LinkedIn documents none).
-    pub quota_retry_after: bool,
-    /// Ids of the ad accounts whose campaigns, forms and responses are refused with 403.
-    pub forbidden_accounts: BTreeSet<u64>,
-    /// Sunset dates by version (`"202609": "2026-11-01"`), over or beside the built-in table.
-    pub sunset: BTreeMap<String, String>,
-    /// An access token is answered as expired (401, 65602) once it is so many seconds old. Absent: its own lifetime.
-    pub require_refresh_after_s: Option<u64>,
-    /// Largest `count` of `leadForms` and `leadFormResponses`, 1 to 10,000.
-    pub count_max: u64,
-    /// Whether a larger `count` is cut to the maximum (true) or refused with 400 (false).
-    pub count_clamp: bool,
-    /// Whether `paging.total` is sent.
-    pub total: bool,
-    /// Whether `submittedAtTimeRange` includes its `end`.
-    pub end_inclusive: bool,
-    /// Whether percent-encoded structure in a query is accepted.
-    pub encoded_structure: bool,
-    /// Whether unknown query parameters are ignored instead of refused with 403.
-    pub ignore_unknown_parameters: bool,
-    /// Adds fields to forms and responses that no reference names.
-    pub unknown_fields: bool,
-    /// Uses enum values in forms that no reference names.
-    pub unknown_enums: bool,
-    /// So many new responses of an account arrive after each page of its responses, at most 1,000.
-    pub insert_between_pages: u64,
-    /// After so many pages of one window the newest response of that window is deleted, each time. 0: never.
-    pub delete_between_pages: u64,
-    /// Responses older than so many days have vanished. Absent: nothing vanishes.
-    pub retention_days: Option<u64>,
-}
-
-impl Default for LinkedInFaults {
-    fn default() -> Self {
-        Self {
-            daily_quota: None,
-            quota_retry_after: false,
-            forbidden_accounts: BTreeSet::new(),
-            sunset: BTreeMap::new(),
-            require_refresh_after_s: None,
-            count_max: 500,
-            count_clamp: true,
-            total: true,
-            end_inclusive: false,
-            encoded_structure: false,
-            ignore_unknown_parameters: false,
-            unknown_fields: false,
-            unknown_enums: false,
-            insert_between_pages: 0,
-            delete_between_pages: 0,
-            retention_days: None,
-        }
-    }
 }
 
 /// Behaviour of Entra ID.
@@ -190,23 +128,9 @@ impl Faults {
                 return Err(bounds(format!("transport.{service}.latency_ms"), "at most 60000"));
             }
         }
-        if !(1..=10_000).contains(&self.linkedin.count_max) {
-            return Err(bounds("linkedin.count_max", "1 to 10000"));
-        }
-        if self.linkedin.insert_between_pages > 1_000 {
-            return Err(bounds("linkedin.insert_between_pages", "at most 1000"));
-        }
+        self.linkedin.check()?;
         if self.entra.token_lifetime_s > 86_400 {
             return Err(bounds("entra.token_lifetime_s", "at most 86400"));
-        }
-        for (version, date) in &self.linkedin.sunset {
-            let version_ok = version.len() == 6 && version.bytes().all(|b| b.is_ascii_digit());
-            if !version_ok || Date::parse(date).is_none() {
-                return Err(bounds(
-                    format!("linkedin.sunset.{version}"),
-                    "a YYYY-MM-DD date for a YYYYMM version",
-                ));
-            }
         }
         Ok(())
     }
@@ -226,7 +150,7 @@ impl FaultsCell {
     }
 }
 
-fn bounds(switch: impl Into<String>, bounds: &'static str) -> FaultsError {
+pub(crate) fn bounds(switch: impl Into<String>, bounds: &'static str) -> FaultsError {
     FaultsError::Bounds { switch: switch.into(), bounds }
 }
 

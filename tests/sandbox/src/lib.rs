@@ -14,16 +14,21 @@ mod faults;
 mod form_body;
 mod gate;
 mod linkedin;
+mod linkedin_faults;
 mod options;
 mod reconcile;
 mod server;
 mod stats;
 
 pub use clock::{Clock, DAY_MS, ManualClock, SECOND_MS};
-pub use faults::{EntraFaults, Faults, FaultsError, LinkedInFaults, Transport, TransportFaults};
-pub use linkedin::ExpectedResponse;
+pub use faults::{EntraFaults, Faults, FaultsError, Transport, TransportFaults};
+pub use linkedin::{
+    Arrival, ExpectedResponse, Kind, LeadAction, LeadsError, Notice, NoticeState, WebhookState,
+};
+pub use linkedin_faults::{BadSignature, LinkedInFaults, NoticeFaults, OrganicEntity, QuotaBody};
 pub use options::{
-    ACCOUNTS_MAX, ANCHOR_AGE_MS, Credentials, DAYS_MAX, FORMS_PER_ACCOUNT_MAX, Options, RESPONSES_MAX,
+    ACCOUNTS_MAX, ANCHOR_AGE_MS, Credentials, DAYS_MAX, FORMS_PER_ACCOUNT_MAX, ORGANIZATIONS_MAX, Options,
+    RESPONSES_MAX,
 };
 pub use reconcile::Reconciliation;
 pub use server::{Running, Sandbox, StartError};

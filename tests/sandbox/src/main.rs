@@ -47,7 +47,13 @@ struct Arguments {
     /// Ad accounts, 1 to 10,000.
     #[arg(long, default_value_t = 3)]
     accounts: u64,
-    /// Lead forms per account, 1 to 50.
+    /// Pages with forms and responses of the kinds EVENT, COMPANY and ORGANIZATION_PRODUCT, 0 to 10,000.
+    #[arg(long, default_value_t = 0)]
+    organizations: u64,
+    /// Form responses over all those Pages and kinds, 0 to 10,000,000.
+    #[arg(long, default_value_t = 1_000)]
+    organic_responses: u64,
+    /// Lead forms per account, and per Page and kind, 1 to 50.
     #[arg(long, default_value_t = 4)]
     forms_per_account: u64,
     /// Days that the submission times span, 1 to 3,650.
@@ -110,6 +116,8 @@ impl Arguments {
             seed: self.seed,
             responses: self.responses,
             accounts: self.accounts,
+            organizations: self.organizations,
+            organic_responses: self.organic_responses,
             forms_per_account: self.forms_per_account,
             days: self.days,
             anchor_ms: self.anchor_ms,

@@ -12,6 +12,8 @@ use crate::server::StartError;
 pub const RESPONSES_MAX: u64 = 10_000_000;
 /// Most ad accounts.
 pub const ACCOUNTS_MAX: u64 = 10_000;
+/// Most Pages with forms of their own.
+pub const ORGANIZATIONS_MAX: u64 = 10_000;
 /// Most forms per account.
 pub const FORMS_PER_ACCOUNT_MAX: u64 = 50;
 /// Longest span of submission times in days.
@@ -32,7 +34,11 @@ pub struct Options {
     pub responses: u64,
     /// Ad accounts that the responses are spread over, 1 to [`ACCOUNTS_MAX`].
     pub accounts: u64,
-    /// Forms per account, 1 to [`FORMS_PER_ACCOUNT_MAX`]. Every documented predefined field occurs from 3 on.
+    /// Pages with forms and responses of their own, at most [`ORGANIZATIONS_MAX`]: the ad accounts' first, then others.
+    pub organizations: u64,
+    /// Responses over all those Pages and their three kinds, at most [`RESPONSES_MAX`]. None without `organizations`.
+    pub organic_responses: u64,
+    /// Forms per account, and per Page and kind, 1 to [`FORMS_PER_ACCOUNT_MAX`]. Every documented predefined field occurs from 3 on.
     pub forms_per_account: u64,
     /// Span of submission times in days, 1 to [`DAYS_MAX`].
     pub days: u64,
@@ -61,6 +67,8 @@ impl Default for Options {
             seed: 1,
             responses: 10_000,
             accounts: 3,
+            organizations: 0,
+            organic_responses: 1_000,
             forms_per_account: 4,
             days: 80,
             anchor_ms: None,
@@ -78,14 +86,16 @@ impl Options {
     /// Checks the bounds.
     pub(crate) fn check(&self) -> Result<(), StartError> {
         let bounded = [
-            ("responses", self.responses, RESPONSES_MAX),
-            ("accounts", self.accounts, ACCOUNTS_MAX),
-            ("forms_per_account", self.forms_per_account, FORMS_PER_ACCOUNT_MAX),
-            ("days", self.days, DAYS_MAX),
+            ("responses", self.responses, 1, RESPONSES_MAX),
+            ("accounts", self.accounts, 1, ACCOUNTS_MAX),
+            ("organizations", self.organizations, 0, ORGANIZATIONS_MAX),
+            ("organic_responses", self.organic_responses, 0, RESPONSES_MAX),
+            ("forms_per_account", self.forms_per_account, 1, FORMS_PER_ACCOUNT_MAX),
+            ("days", self.days, 1, DAYS_MAX),
         ];
-        for (option, value, max) in bounded {
-            if !(1..=max).contains(&value) {
-                return Err(StartError::Bounds { option, value, min: 1, max });
+        for (option, value, min, max) in bounded {
+            if !(min..=max).contains(&value) {
+                return Err(StartError::Bounds { option, value, min, max });
             }
         }
         // Far enough ahead for any use, and far from overflow.

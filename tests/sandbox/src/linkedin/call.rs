@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use super::LinkedIn;
+use super::directory;
+use super::kind::{Holder, Kind};
 use super::problem::Problem;
 use super::query::{Query, QueryError};
 use super::tokens::Token;
 use crate::faults::Faults;
 
 /// Largest `count` and `pageSize` of the account resources; more is refused.
-const ACCOUNT_COUNT_MAX: u64 = 1_000;
+pub(crate) const ACCOUNT_COUNT_MAX: u64 = 1_000;
 /// `count` where none is given.
 const COUNT_DEFAULT: u64 = 10;
 
@@ -31,6 +33,8 @@ pub(crate) struct Call {
     pub(crate) token: Token,
     pub(crate) version: String,
     pub(crate) query: Query,
+    /// Whether `X-RestLi-Method: FINDER` was sent.
+    pub(crate) says_finder: bool,
     pub(crate) faults: Arc<Faults>,
     pub(crate) now_ms: u64,
 }
@@ -60,12 +64,16 @@ impl Call {
         }
     }
 
-    /// Counts the call against the daily quota.
+    /// Counts the call against the daily quotas.
     pub(crate) fn spend(&self, service: &LinkedIn, endpoint: &Endpoint) -> Result<(), Problem> {
         let faults = &self.faults.linkedin;
-        service
-            .spend_quota(endpoint.name, faults.daily_quota, self.now_ms)
-            .map_err(|reset_s| Problem::quota_spent(faults.quota_retry_after.then_some(reset_s)))
+        service.spend_quota(endpoint.name, faults, self.now_ms).map_err(|spent| {
+            Problem::quota_spent(
+                spent.whose,
+                faults.quota_body,
+                faults.quota_retry_after.then_some(spent.reset_s),
+            )
+        })
     }
 
     /// Checks that the member has a role on an account and its Page.
@@ -76,6 +84,42 @@ impl Call {
             return Err(Problem::no_role(&urn()));
         }
         Ok(account)
+    }
+
+    /// The Page with an id, if the member has a role on it.
+    pub(crate) fn page(&self, service: &LinkedIn, organization_id: u64) -> Result<u64, Problem> {
+        let faults = &self.faults.linkedin;
+        let closed = faults.forbidden_organizations.contains(&organization_id)
+            || faults.revoked_organizations.contains(&organization_id);
+        service
+            .directory
+            .page(organization_id)
+            .filter(|_| !closed)
+            .ok_or_else(|| Problem::no_role(&format!("urn:li:organization:{organization_id}")))
+    }
+
+    /// The Page with an id, if the member's role on it opens its leads of a kind.
+    pub(crate) fn page_for(
+        &self,
+        service: &LinkedIn,
+        organization_id: u64,
+        kind: Kind,
+    ) -> Result<u64, Problem> {
+        let page = self.page(service, organization_id)?;
+        if service.page_opens(&self.faults.linkedin, page, kind) {
+            return Ok(page);
+        }
+        Err(Problem::no_role(&format!("urn:li:organization:{organization_id}")))
+    }
+
+    /// Checks that the member may read the leads of a slice.
+    pub(crate) fn holder_role(&self, service: &LinkedIn, holder: Holder) -> Result<(), Problem> {
+        match holder {
+            Holder::Account(account) => self.role(service, directory::account_id(account)).map(drop),
+            Holder::Page(page, kind) => {
+                self.page_for(service, directory::organization_id(page), kind).map(drop)
+            }
+        }
     }
 
     /// `start` and `count` of a lead resource: above the maximum `count` is cut or refused.
@@ -103,7 +147,7 @@ impl Call {
     }
 
     /// `pageToken` and `pageSize` of a cursor-paged resource.
-    pub(crate) fn cursor(&self) -> Result<Offset, Problem> {
+    pub(crate) fn cursor(&self, page_max: u64) -> Result<Offset, Problem> {
         let start = match self.query.text("pageToken")? {
             None => 0,
             Some(token) => token
@@ -112,8 +156,8 @@ impl Call {
                 .ok_or_else(|| Problem::illegal_argument("pageToken was not issued"))?,
         };
         let count = self.query.number("pageSize")?.unwrap_or(100);
-        if !(1..=ACCOUNT_COUNT_MAX).contains(&count) {
-            return Err(Problem::illegal_argument("pageSize is not 1 to 1000"));
+        if !(1..=page_max).contains(&count) {
+            return Err(Problem::illegal_argument(&format!("pageSize is not 1 to {page_max}")));
         }
         Ok(Offset { start, count })
     }

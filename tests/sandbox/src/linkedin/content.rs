@@ -1,6 +1,8 @@
 //! What was answered in each response: pure functions of seed and index, written straight into bytes.
 
-use super::forms::{Form, Forms, Question, Topic, option_count};
+use super::directory;
+use super::forms::{Form, Forms, Oddities, Question, Topic, option_count};
+use super::kind::{Holder, Kind};
 use super::population::{Pairing, Population, push_number, push_padded};
 use super::wording::{self, Locale};
 use crate::chance::{Draw, draw};
@@ -20,8 +22,16 @@ pub(crate) const CAMPAIGNS: u64 = 3;
 pub struct ExpectedResponse {
     /// Id of the response.
     pub id: String,
-    /// Number of its ad account.
+    /// Kind of lead.
+    pub kind: Kind,
+    /// Id of its ad account; 0 where a Page owns it.
     pub account: u64,
+    /// Id of its owner: an ad account, or an organization.
+    pub owner: u64,
+    /// Id of the form.
+    pub form: u64,
+    /// Version of the form that it was given on.
+    pub version: u64,
     /// Whether it is a test lead.
     pub test_lead: bool,
     /// Answer to `EMAIL`, as given: case and blanks vary.
@@ -36,7 +46,7 @@ pub struct ExpectedResponse {
     pub submitted_at: u64,
 }
 
-/// One response: who, on which form, in which of the account's positions.
+/// One response: who, on which form, in which of its slice's positions.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Submission<'a> {
     pub(crate) population: &'a Population,
@@ -95,7 +105,12 @@ impl<'a> Submission<'a> {
         (wording::pick(&wording::FIRST_NAMES, hash), wording::pick(&wording::LAST_NAMES, hash >> 32))
     }
 
-    /// Number of the campaign within the account.
+    /// Who owns the response.
+    pub(crate) fn holder(&self) -> Holder {
+        Holder::of(self.account, self.population.accounts)
+    }
+
+    /// Number of the campaign within the account. A Page has none; there it tells which event.
     pub(crate) fn campaign(&self) -> u64 {
         self.draw(Draw::Campaign) % CAMPAIGNS
     }
@@ -115,7 +130,7 @@ impl<'a> Submission<'a> {
     }
 
     /// Appends the array `answers`, in no particular order.
-    pub(crate) fn push_answers(&self, unknown_fields: bool, out: &mut Vec<u8>) {
+    pub(crate) fn push_answers(&self, odd: Oddities, out: &mut Vec<u8>) {
         let mut asked: [Option<(u64, &Question)>; QUESTIONS_MAX] = [None; QUESTIONS_MAX];
         let mut len = 0;
         for (place, question) in
@@ -134,18 +149,22 @@ impl<'a> Submission<'a> {
         for (at, (place, question)) in asked.into_iter().flatten().enumerate() {
             out.extend_from_slice(if at == 0 { b"{\"questionId\":" } else { b",{\"questionId\":" });
             push_number(out, self.forms.question_id(self.form, place));
-            if unknown_fields {
+            if odd.unknown_fields {
                 out.extend_from_slice(b",\"answeredFrom\":\"PROFILE\"");
             }
             out.extend_from_slice(b",\"answerDetails\":");
-            self.push_details(question.topic, out);
+            self.push_details(question.topic, odd, out);
             out.push(b'}');
         }
         out.push(b']');
     }
 
-    fn push_details(&self, topic: Topic, out: &mut Vec<u8>) {
-        if topic.has_options() {
+    fn push_details(&self, topic: Topic, odd: Oddities, out: &mut Vec<u8>) {
+        // Names, addresses and numbers stay readable, so that every response can still be told from the others.
+        let unknown = odd.unknown_answers && matches!(topic, Topic::Text | Topic::City | Topic::CompanySize);
+        if unknown && self.draw(Draw::Custom).is_multiple_of(2) {
+            out.extend_from_slice(b"{\"sliderAnswer\":{\"value\":7,\"unit\":\"POINTS\"}}");
+        } else if topic.has_options() {
             out.extend_from_slice(b"{\"multipleChoiceAnswer\":{\"options\":[");
             self.push_options(topic, out);
             out.extend_from_slice(b"]}}");
@@ -288,9 +307,17 @@ impl<'a> Submission<'a> {
         };
         let phone = self.form.questions(self.version).find(|(_, q)| q.topic == Topic::PhoneNumber);
         let (first, last) = self.names();
+        let (account, owner) = match self.holder() {
+            Holder::Account(account) => (directory::account_id(account), directory::account_id(account)),
+            Holder::Page(page, _) => (0, directory::organization_id(page)),
+        };
         ExpectedResponse {
             id: self.population.id(self.index),
-            account: super::directory::account_id(self.account),
+            kind: self.holder().kind(),
+            account,
+            owner,
+            form: self.forms.id(self.form),
+            version: self.version,
             test_lead: self.test,
             email: text(&|out| self.push_email(out)),
             phone: phone
@@ -355,7 +382,15 @@ mod tests {
     const FORMS: Forms = Forms { per_account: 4, accounts: 3, created_ms: 0 };
 
     fn population(seed: u64) -> Population {
-        Population { seed, responses: 6_000, accounts: 3, oldest_ms: 1_000_000, anchor_ms: 8_000_000_000 }
+        Population {
+            seed,
+            responses: 6_000,
+            accounts: 3,
+            organic_responses: 0,
+            organic_slices: 0,
+            oldest_ms: 1_000_000,
+            anchor_ms: 8_000_000_000,
+        }
     }
 
     fn every(population: &Population) -> impl Iterator<Item = Submission<'_>> {
@@ -367,7 +402,7 @@ mod tests {
 
     fn answers(submission: &Submission<'_>) -> Vec<Value> {
         let mut out = Vec::new();
-        submission.push_answers(false, &mut out);
+        submission.push_answers(Oddities::default(), &mut out);
         serde_json::from_slice(&out).unwrap()
     }
 

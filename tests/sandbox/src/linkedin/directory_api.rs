@@ -1,17 +1,16 @@
-//! Calls about ad accounts, their users, campaigns and Pages.
+//! Calls about ad accounts, their users, and Pages.
 
 use serde_json::{Value, json};
 
 use super::LinkedIn;
-use super::call::{Call, Endpoint, page_token};
-use super::content::CAMPAIGNS;
-use super::directory::{self, ACCOUNT_STATUSES, CAMPAIGN_STATUSES};
+use super::call::{ACCOUNT_COUNT_MAX, Call, Endpoint, page_token};
+use super::directory::{self, ACCOUNT_STATUSES};
 use super::problem::Problem;
 use super::query::Value as Parameter;
 
-const ADS: &[&str] = &["r_ads", "rw_ads"];
+pub(crate) const ADS: &[&str] = &["r_ads", "rw_ads"];
 const PAGES: &[&str] = &["r_organization_admin", "rw_organization_admin"];
-const SEARCH: &[&str] = &["q", "search", "pageSize", "pageToken", "start", "count"];
+pub(crate) const SEARCH: &[&str] = &["q", "search", "pageSize", "pageToken", "start", "count"];
 const ACCOUNT_FIELDS: &[&str] = &[
     "id",
     "name",
@@ -24,8 +23,6 @@ const ACCOUNT_FIELDS: &[&str] = &[
     "referenceInfo",
     "changeAuditStamps",
 ];
-const CAMPAIGN_FIELDS: &[&str] =
-    &["id", "name", "status", "account", "campaignGroup", "type", "objectiveType", "changeAuditStamps"];
 const USER_FIELDS: &[&str] = &["account", "user", "role", "changeAuditStamps"];
 const ACL_FIELDS: &[&str] = &["roleAssignee", "organization", "role", "state", "created", "lastModified"];
 const ORGANIZATION_FIELDS: &[&str] = &["id", "localizedName", "vanityName", "name"];
@@ -45,10 +42,6 @@ const ACCOUNTS_SEARCH: Endpoint =
     Endpoint { name: "adAccounts.FINDER-search", parameters: SEARCH, scopes: ADS, fields: ACCOUNT_FIELDS };
 const ACCOUNT_GET: Endpoint =
     Endpoint { name: "adAccounts.GET", parameters: &[], scopes: ADS, fields: ACCOUNT_FIELDS };
-const CAMPAIGNS_SEARCH: Endpoint =
-    Endpoint { name: "adCampaigns.FINDER-search", parameters: SEARCH, scopes: ADS, fields: CAMPAIGN_FIELDS };
-const CAMPAIGN_GET: Endpoint =
-    Endpoint { name: "adCampaigns.GET", parameters: &[], scopes: ADS, fields: CAMPAIGN_FIELDS };
 const USERS_OF_MEMBER: Endpoint = Endpoint {
     name: "adAccountUsers.FINDER-authenticatedUser",
     parameters: &["q", "start", "count"],
@@ -78,7 +71,7 @@ impl LinkedIn {
         let search = AccountSearch::read(call)?;
         call.spend(self, &ACCOUNTS_SEARCH)?;
         let accounts = (0..self.directory.len()).map(|account| self.directory.account_object(account));
-        searched(call, accounts.filter(|account| search.keeps(account)).collect())
+        searched(call, ACCOUNT_COUNT_MAX, accounts.filter(|account| search.keeps(account)).collect())
     }
 
     /// `GET /rest/adAccounts/{id}`.
@@ -87,33 +80,6 @@ impl LinkedIn {
         let account = self.directory.account(number(id)?).ok_or_else(Problem::not_found)?;
         call.spend(self, &ACCOUNT_GET)?;
         Ok(projected(call, self.directory.account_object(account)))
-    }
-
-    /// `GET /rest/adAccounts/{id}/adCampaigns?q=search`.
-    pub(crate) fn campaigns_search(&self, call: &Call, account: &str) -> Result<Value, Problem> {
-        call.permit(&CAMPAIGNS_SEARCH)?;
-        call.finder(&["search"])?;
-        let statuses = match call.query.get("search") {
-            None => None,
-            Some(search) => campaign_statuses(search)?,
-        };
-        let account = call.role(self, number(account)?)?;
-        call.spend(self, &CAMPAIGNS_SEARCH)?;
-        let campaigns = if account < self.directory.accounts { 0..CAMPAIGNS } else { 0..0 };
-        let objects = campaigns.map(|campaign| directory::campaign_object(account, campaign));
-        searched(call, objects.filter(|object| holds(statuses.as_deref(), &object["status"])).collect())
-    }
-
-    /// `GET /rest/adAccounts/{id}/adCampaigns/{id}`.
-    pub(crate) fn campaign_get(&self, call: &Call, account: &str, id: &str) -> Result<Value, Problem> {
-        call.permit(&CAMPAIGN_GET)?;
-        let account = call.role(self, number(account)?)?;
-        call.spend(self, &CAMPAIGN_GET)?;
-        let id = number(id)?;
-        let campaign = (0..CAMPAIGNS).find(|campaign| directory::campaign_id(account, *campaign) == id);
-        let campaign =
-            campaign.filter(|_| account < self.directory.accounts).ok_or_else(Problem::not_found)?;
-        Ok(projected(call, directory::campaign_object(account, campaign)))
     }
 
     /// `GET /rest/adAccountUsers`, by member or by accounts.
@@ -149,27 +115,32 @@ impl LinkedIn {
         let role = one_of(call.query.text("role")?, PAGE_ROLES, "role")?;
         let offset = call.account_offset()?;
         call.spend(self, &ACLS_OF_MEMBER)?;
-        let pages =
-            (0..self.directory.len()).filter(|account| self.directory.has_page(*account)).map(|account| {
-                let role = if account % 2 == 0 { "LEAD_GEN_FORMS_MANAGER" } else { "ADMINISTRATOR" };
-                directory::acl_object(directory::organization_id(account), role, "APPROVED")
-            });
+        let pages = self.directory.pages().map(|page| self.acl(call, page));
         let revoked = directory::acl_object(directory::REVOKED_ORGANIZATION_ID, "ANALYST", "REVOKED");
+        let requested = (self.directory.organizations > 0).then(|| {
+            directory::acl_object(directory::REQUESTED_ORGANIZATION_ID, "ADMINISTRATOR", "REQUESTED")
+        });
         let wanted = |acl: &Value| {
             state.is_none_or(|state| acl["state"] == state) && role.is_none_or(|role| acl["role"] == role)
         };
-        let acls = pages.chain([revoked]).filter(wanted).collect();
+        let acls = pages.chain([revoked]).chain(requested).filter(wanted).collect();
         Ok(paged(call, offset, acls, false))
     }
 
     /// `GET /rest/organizations/{id}`.
     pub(crate) fn organization_get(&self, call: &Call, id: &str) -> Result<Value, Problem> {
         call.permit(&ORGANIZATION_GET)?;
-        let id = number(id)?;
-        let account = self.directory.account_of_organization(id);
-        let account = account.ok_or_else(|| Problem::no_role(&format!("urn:li:organization:{id}")))?;
+        let page = call.page(self, number(id)?)?;
         call.spend(self, &ORGANIZATION_GET)?;
-        Ok(projected(call, directory::organization_object(account)))
+        Ok(projected(call, directory::organization_object(page)))
+    }
+
+    /// The member's role on a Page.
+    fn acl(&self, call: &Call, page: u64) -> Value {
+        let (faults, id) = (&call.faults.linkedin, directory::organization_id(page));
+        let role = faults.page_roles.get(&id).map_or_else(|| self.directory.page_role(page), String::as_str);
+        let state = if faults.revoked_organizations.contains(&id) { "REVOKED" } else { "APPROVED" };
+        directory::acl_object(id, role, state)
     }
 }
 
@@ -216,7 +187,7 @@ impl AccountSearch {
 }
 
 /// `(values:List(...))`.
-fn values(value: &Parameter) -> Result<Vec<String>, Problem> {
+pub(crate) fn values(value: &Parameter) -> Result<Vec<String>, Problem> {
     let (key, list) = value.union()?;
     if key != "values" {
         return Err(Problem::field_invalid("search"));
@@ -224,7 +195,7 @@ fn values(value: &Parameter) -> Result<Vec<String>, Problem> {
     Ok(list.list()?.iter().map(|item| item.text().map(str::to_owned)).collect::<Result<_, _>>()?)
 }
 
-fn statuses(value: &Parameter, known: &[&str]) -> Result<Vec<String>, Problem> {
+pub(crate) fn statuses(value: &Parameter, known: &[&str]) -> Result<Vec<String>, Problem> {
     let statuses = values(value)?;
     if statuses.iter().all(|status| known.contains(&status.as_str())) {
         Ok(statuses)
@@ -233,22 +204,11 @@ fn statuses(value: &Parameter, known: &[&str]) -> Result<Vec<String>, Problem> {
     }
 }
 
-fn campaign_statuses(search: &Parameter) -> Result<Option<Vec<String>>, Problem> {
-    let mut found = None;
-    for (key, value) in search.record()? {
-        match key.as_str() {
-            "status" => found = Some(statuses(value, CAMPAIGN_STATUSES)?),
-            _ => return Err(Problem::field_invalid("search")),
-        }
-    }
-    Ok(found)
-}
-
-fn holds(list: Option<&[String]>, value: &Value) -> bool {
-    list.is_none_or(|list| list.iter().any(|item| value == item))
-}
-
-fn one_of<'a>(text: Option<&'a str>, known: &[&str], name: &str) -> Result<Option<&'a str>, Problem> {
+pub(crate) fn one_of<'a>(
+    text: Option<&'a str>,
+    known: &[&str],
+    name: &str,
+) -> Result<Option<&'a str>, Problem> {
     match text {
         Some(text) if !known.contains(&text) => {
             Err(Problem::illegal_argument(&format!("{name} has no such value")))
@@ -264,7 +224,7 @@ pub(crate) fn number(key: &str) -> Result<u64, Problem> {
 }
 
 /// What is left of an object under the projection. Fields ending in `Info` are sent only when projected.
-fn projected(call: &Call, mut object: Value) -> Value {
+pub(crate) fn projected(call: &Call, mut object: Value) -> Value {
     match &call.query.fields {
         Some(fields) => fields.apply(&object),
         None => {
@@ -276,20 +236,24 @@ fn projected(call: &Call, mut object: Value) -> Value {
     }
 }
 
-/// A search result in the style asked for: by cursor, or by offset where `start` or `count` is given.
-fn searched(call: &Call, objects: Vec<Value>) -> Result<Value, Problem> {
+/// A search result in the style asked for: by cursor, or by offset where `start` or `count` is given or the switch says
+/// so. `page_max` is the largest page by cursor.
+pub(crate) fn searched(call: &Call, page_max: u64, objects: Vec<Value>) -> Result<Value, Problem> {
     let asks = |names: [&str; 2]| names.into_iter().any(|name| call.query.get(name).is_some());
-    if !asks(["start", "count"]) {
-        let cursor = call.cursor()?;
-        let next = cursor.start.saturating_add(cursor.count);
-        let metadata =
-            if next < objects.len() as u64 { json!({"nextPageToken": page_token(next)}) } else { json!({}) };
-        return Ok(json!({"elements": slice(call, cursor, objects), "metadata": metadata}));
-    }
-    if asks(["pageSize", "pageToken"]) {
+    if asks(["start", "count"]) && asks(["pageSize", "pageToken"]) {
         return Err(Problem::illegal_argument("paging by cursor and by offset exclude each other"));
     }
-    Ok(paged(call, call.account_offset()?, objects, true))
+    if asks(["start", "count"]) {
+        return Ok(paged(call, call.account_offset()?, objects, true));
+    }
+    let cursor = call.cursor(page_max)?;
+    if call.faults.linkedin.offset_paging {
+        return Ok(paged(call, cursor, objects, true));
+    }
+    let next = cursor.start.saturating_add(cursor.count);
+    let metadata =
+        if next < objects.len() as u64 { json!({"nextPageToken": page_token(next)}) } else { json!({}) };
+    Ok(json!({"elements": slice(call, cursor, objects), "metadata": metadata}))
 }
 
 /// A page by offset.

@@ -4,6 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use super::wording::{self, Locale};
+use crate::linkedin_faults::OrganicEntity;
 
 /// Versions per form. Older responses were given on the first, newer ones on the last.
 pub(crate) const VERSIONS: u64 = 2;
@@ -167,25 +168,30 @@ const TEMPLATES: [Template; 4] = [
     },
 ];
 
-/// One form of one account.
+/// One form of one slice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Form {
     pub(crate) account: u64,
-    /// Position among the account's forms.
+    /// Position among the slice's forms.
     pub(crate) ordinal: u64,
 }
 
-/// Switches that change how forms look.
+/// Switches that change how forms and responses look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Oddities {
     pub(crate) unknown_fields: bool,
     pub(crate) unknown_enums: bool,
+    pub(crate) unknown_answers: bool,
+    pub(crate) unknown_lead_type: bool,
+    pub(crate) organic_entity: OrganicEntity,
 }
 
-/// The forms of all accounts.
+/// The forms of all slices.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Forms {
+    /// Forms of each slice.
     pub(crate) per_account: u64,
+    /// Slices of ad accounts and of Pages.
     pub(crate) accounts: u64,
     /// Creation time of every form, epoch milliseconds.
     pub(crate) created_ms: u64,
@@ -241,14 +247,14 @@ impl Forms {
         format!("{headline} {} / {}", form.account + 1, form.ordinal + 1)
     }
 
-    /// The complete `leadForms` object of a version.
-    pub(crate) fn object(&self, form: Form, version: u64, owner: &str, odd: Oddities) -> Value {
+    /// The complete `leadForms` object of a version; `owner` is the union that names its owner.
+    pub(crate) fn object(&self, form: Form, version: u64, owner: &Value, odd: Oddities) -> Value {
         let (id, locale) = (self.id(form), form.locale());
         let mut object = json!({
             "id": id,
             "versionId": version,
             "name": Self::name(form),
-            "owner": {"sponsoredAccount": owner},
+            "owner": owner,
             "creationLocale": {"country": locale.country(), "language": locale.language()},
             "created": self.created_ms,
             "lastModified": self.created_ms + (version - 1) * 86_400_000,
@@ -423,7 +429,7 @@ mod tests {
         let locales: BTreeSet<_> = all().map(|form| form.locale().key()).collect();
         assert!(locales.len() >= 3);
         for form in all() {
-            let object = |version| FORMS.object(form, version, "urn", Oddities::default());
+            let object = |version| FORMS.object(form, version, &json!({}), Oddities::default());
             assert_ne!(object(1)["content"]["questions"], object(2)["content"]["questions"], "{form:?}");
             assert_eq!(object(2)["versionId"], 2);
         }
@@ -431,7 +437,7 @@ mod tests {
 
     #[test]
     fn option_and_consent_ids_start_at_zero_and_empty_lists_are_sent() {
-        let object = FORMS.object(Form { account: 0, ordinal: 0 }, 1, "urn", Oddities::default());
+        let object = FORMS.object(Form { account: 0, ordinal: 0 }, 1, &json!({}), Oddities::default());
         assert_eq!(object["content"]["legalInfo"]["consents"][0]["id"], 0);
         let choice = object["content"]["questions"]
             .as_array()
@@ -442,7 +448,7 @@ mod tests {
             choice.unwrap()["questionDetails"]["multipleChoiceQuestionDetails"]["options"][0]["id"],
             0
         );
-        let bare = FORMS.object(Form { account: 0, ordinal: 1 }, 1, "urn", Oddities::default());
+        let bare = FORMS.object(Form { account: 0, ordinal: 1 }, 1, &json!({}), Oddities::default());
         assert_eq!(bare["hiddenFields"], json!([]));
         assert_eq!(bare["content"]["legalInfo"]["consents"], json!([]));
         assert!(bare.get("reviewInfo").is_none());
@@ -451,9 +457,15 @@ mod tests {
     #[test]
     fn oddities_show_only_when_switched_on() {
         let form = Form { account: 0, ordinal: 0 };
-        let plain = FORMS.object(form, 1, "urn", Oddities::default()).to_string();
-        let odd =
-            FORMS.object(form, 1, "urn", Oddities { unknown_fields: true, unknown_enums: true }).to_string();
+        let plain = FORMS.object(form, 1, &json!({}), Oddities::default()).to_string();
+        let odd = FORMS
+            .object(
+                form,
+                1,
+                &json!({}),
+                Oddities { unknown_fields: true, unknown_enums: true, ..Oddities::default() },
+            )
+            .to_string();
         for word in ["audienceSketch", "placement", "JOB_TITLE_ELSEWHERE", "PUBLISHED_ELSEWHERE"] {
             assert!(odd.contains(word) && !plain.contains(word), "{word}");
         }

@@ -8,6 +8,7 @@ use super::call::{Call, Endpoint};
 use super::directory::{self, urn_id};
 use super::directory_api::number;
 use super::forms::{Form, Oddities, VERSIONS};
+use super::kind::{Holder, Kind, ORGANIC};
 use super::problem::Problem;
 use super::query::Value as Parameter;
 
@@ -48,16 +49,26 @@ pub(crate) enum Owner {
 }
 
 impl Owner {
-    /// Reads the union `(sponsoredAccount:<URN>)` or `(organization:<URN>)`.
+    /// Reads a query's union `(sponsoredAccount:<URN>)` or `(organization:<URN>)`.
     pub(crate) fn read(parameter: &Parameter) -> Result<Self, Problem> {
-        let (kind, urn) = parameter.union()?;
-        let urn = urn.text()?;
-        let owner = match kind {
-            "sponsoredAccount" => urn_id(urn, kind).map(Self::Account),
-            "organization" => urn_id(urn, kind).map(Self::Organization),
+        let (key, urn) = parameter.union()?;
+        Self::named(key, urn.text()?)
+            .ok_or_else(|| Problem::illegal_argument("owner is no account or organization URN"))
+    }
+
+    /// Reads a body's union.
+    pub(crate) fn from_json(union: &Value) -> Option<Self> {
+        let members = union.as_object().filter(|members| members.len() == 1)?;
+        let (key, urn) = members.iter().next()?;
+        Self::named(key, urn.as_str()?)
+    }
+
+    fn named(key: &str, urn: &str) -> Option<Self> {
+        match key {
+            "sponsoredAccount" => urn_id(urn, key).map(Self::Account),
+            "organization" => urn_id(urn, key).map(Self::Organization),
             _ => None,
-        };
-        owner.ok_or_else(|| Problem::illegal_argument("owner is no account or organization URN"))
+        }
     }
 }
 
@@ -65,12 +76,18 @@ impl LinkedIn {
     /// The switches that change how forms look.
     pub(crate) fn oddities(call: &Call) -> Oddities {
         let faults = &call.faults.linkedin;
-        Oddities { unknown_fields: faults.unknown_fields, unknown_enums: faults.unknown_enums }
+        Oddities {
+            unknown_fields: faults.unknown_fields,
+            unknown_enums: faults.unknown_enums,
+            unknown_answers: faults.unknown_answers,
+            unknown_lead_type: faults.unknown_lead_type,
+            organic_entity: faults.organic_entity,
+        }
     }
 
     /// A form as it is now: its latest version.
     fn form_object(&self, call: &Call, form: Form) -> Value {
-        let owner = directory::account_urn(form.account);
+        let owner = directory::owner_union(Holder::of(form.account, self.population.accounts));
         let object = self.forms.object(form, VERSIONS, &owner, Self::oddities(call));
         call.query.fields.as_ref().map_or_else(|| object.clone(), |fields| fields.apply(&object))
     }
@@ -100,15 +117,21 @@ impl LinkedIn {
         Ok(json!({"paging": paging, "elements": elements}))
     }
 
-    /// Pages have no forms of their own here; reading them needs the lead scope and a role all the same.
+    /// The forms of a Page, of every organic kind; reading them needs the lead scope, and a role that opens leads.
     fn organic_forms(&self, call: &Call, organization: u64) -> Result<Vec<Form>, Problem> {
         if !call.token.has_any(&["r_marketing_leadgen_automation"]) {
             return Err(Problem::access_denied(FORMS_BY_OWNER.name, &call.version));
         }
-        match self.directory.account_of_organization(organization) {
-            Some(_) => Ok(Vec::new()),
-            None => Err(Problem::no_role(&format!("urn:li:organization:{organization}"))),
+        let page = call.page_for(self, organization, Kind::Company)?;
+        if page >= self.directory.organizations {
+            return Ok(Vec::new());
         }
+        let slices =
+            ORGANIC.into_iter().filter_map(|kind| Holder::slice(page, kind, self.directory.accounts));
+        Ok(slices
+            .flat_map(|slice| (0..self.forms.per_account).map(move |ordinal| (slice, ordinal)))
+            .map(|(slice, ordinal)| self.form(slice, ordinal))
+            .collect())
     }
 
     /// `GET /rest/leadForms/{id}`.
@@ -144,7 +167,18 @@ impl LinkedIn {
 
     fn form_for(&self, call: &Call, id: u64) -> Result<Form, Problem> {
         let form = self.forms.find(id).ok_or_else(Problem::not_found)?;
-        call.role(self, directory::account_id(form.account))?;
+        self.form_role(call, form)?;
         Ok(form)
+    }
+
+    /// A Page's form needs a role that opens leads, whatever their kind, and the lead scope.
+    fn form_role(&self, call: &Call, form: Form) -> Result<(), Problem> {
+        match Holder::of(form.account, self.population.accounts) {
+            holder @ Holder::Account(_) => call.holder_role(self, holder),
+            Holder::Page(..) if !call.token.has_any(&["r_marketing_leadgen_automation"]) => {
+                Err(Problem::access_denied(FORM_GET.name, &call.version))
+            }
+            Holder::Page(page, _) => call.holder_role(self, Holder::Page(page, Kind::Company)),
+        }
     }
 }

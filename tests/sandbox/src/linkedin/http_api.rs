@@ -10,7 +10,7 @@ use axum::response::Response;
 
 use super::Shared;
 use super::problem::Problem;
-use super::routes::Incoming;
+use super::routes::{Incoming, Reply};
 use crate::chance::{Draw, draw};
 use crate::form_body::BODY_BYTES_MAX;
 
@@ -26,27 +26,43 @@ async fn handle(State(service): State<Shared>, request: Request) -> Response {
         && !parts.headers.contains_key(header::TRANSFER_ENCODING);
     let body = to_bytes(body, BODY_BYTES_MAX).await;
     let number = service.requests.fetch_add(1, Ordering::Relaxed);
-    let (status, body, retry_after_s) = match body {
+    let answer = match body {
         _ if unsized_post => refusal(&Problem::length_required()),
         Err(_) => refusal(&Problem::illegal_argument("the body is too large or was cut off")),
-        Ok(body) => answer(&service, &parts, &body),
+        Ok(body) => answer(&service, &parts, &body).await,
     };
-    let mut response = Response::new(Body::from(body));
+    let mut response = Response::new(Body::from(answer.body));
     // Every status used here is valid.
-    *response.status_mut() = axum::http::StatusCode::from_u16(status).unwrap_or_default();
-    vendor_headers(response.headers_mut(), draw(service.population.seed, Draw::RequestId, number));
-    if let Some(seconds) = retry_after_s {
-        response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+    *response.status_mut() = axum::http::StatusCode::from_u16(answer.status).unwrap_or_default();
+    let headers = response.headers_mut();
+    vendor_headers(headers, draw(service.population.seed, Draw::RequestId, number));
+    if let Some(seconds) = answer.retry_after_s {
+        headers.insert(header::RETRY_AFTER, seconds.into());
+    }
+    if let Some(id) = answer.created_id {
+        headers.insert("x-restli-id", id.into());
+    }
+    if answer.html {
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html"));
     }
     response
 }
 
-type Answer = (u16, Vec<u8>, Option<u64>);
+/// What is sent back, beside the headers that every answer has.
+#[derive(Default)]
+struct Answer {
+    status: u16,
+    body: Vec<u8>,
+    retry_after_s: Option<u64>,
+    /// Id of what was created.
+    created_id: Option<u64>,
+    html: bool,
+}
 
-fn answer(service: &Shared, parts: &axum::http::request::Parts, body: &[u8]) -> Answer {
+async fn answer(service: &Shared, parts: &axum::http::request::Parts, body: &[u8]) -> Answer {
     if let Some(endpoint) = parts.uri.path().strip_prefix("/oauth/v2/") {
         let (status, body) = service.oauth(endpoint, &parts.method, &parts.headers, body);
-        return (status, body.to_string().into_bytes(), None);
+        return Answer { status, body: body.to_string().into_bytes(), ..Answer::default() };
     }
     // <https://learn.microsoft.com/en-us/linkedin/shared/api-guide/concepts/query-tunneling>
     let tunnelled = parts.method == Method::POST
@@ -65,16 +81,33 @@ fn answer(service: &Shared, parts: &axum::http::request::Parts, body: &[u8]) -> 
         path: parts.uri.path(),
         query,
         headers: &parts.headers,
+        body,
         tunnelled,
     };
+    let ok = |body| Answer { status: 200, body, ..Answer::default() };
     match service.answer(&incoming) {
-        Ok(body) => (200, body, None),
+        Ok(Reply::Body(body)) => ok(body),
+        Ok(Reply::NoContent) => Answer { status: 204, ..Answer::default() },
+        Ok(Reply::Subscribe(wish)) => match service.subscribe(*wish).await {
+            Ok(subscription) => {
+                let filled = service.faults.get().linkedin.notices.filled_body;
+                let body = filled.then(|| subscription.object().to_string().into_bytes()).unwrap_or_default();
+                Answer { status: 201, body, created_id: Some(subscription.id), ..Answer::default() }
+            }
+            Err(problem) => refusal(&problem),
+        },
         Err(problem) => refusal(&problem),
     }
 }
 
 fn refusal(problem: &Problem) -> Answer {
-    (problem.status, problem.to_body(), problem.retry_after_s)
+    Answer {
+        status: problem.status,
+        body: problem.to_body(),
+        retry_after_s: problem.retry_after_s,
+        html: problem.html,
+        ..Answer::default()
+    }
 }
 
 /// The headers that LinkedIn's support asks for, and those beside them.

@@ -21,10 +21,14 @@ const PAIR_FIRST: u64 = 15;
 #[derive(Clone, Debug)]
 pub(crate) struct Population {
     pub(crate) seed: u64,
-    /// Responses over all accounts.
+    /// Responses over all ad accounts.
     pub(crate) responses: u64,
-    /// At least 1.
+    /// Ad accounts, which have the first slices. At least 1.
     pub(crate) accounts: u64,
+    /// Responses over all slices of Pages; their indices follow the accounts'.
+    pub(crate) organic_responses: u64,
+    /// Slices of Pages; their numbers follow the accounts'.
+    pub(crate) organic_slices: u64,
     /// Oldest possible submission, epoch milliseconds.
     pub(crate) oldest_ms: u64,
     /// No submission is later, epoch milliseconds.
@@ -40,19 +44,47 @@ pub(crate) enum Pairing {
 }
 
 impl Population {
-    /// Number of responses of an account.
+    /// Number of generated responses.
+    pub(crate) fn generated(&self) -> u64 {
+        self.responses + self.organic_responses
+    }
+
+    /// Number of responses of a slice.
     pub(crate) fn len_of(&self, account: u64) -> u64 {
-        self.responses / self.accounts + u64::from(account < self.responses % self.accounts)
+        let share = |all: u64, slices: u64, slice: u64| all / slices + u64::from(slice < all % slices);
+        match account.checked_sub(self.accounts) {
+            None => share(self.responses, self.accounts, account),
+            Some(organic) if organic < self.organic_slices => {
+                share(self.organic_responses, self.organic_slices, organic)
+            }
+            Some(_) => 0,
+        }
     }
 
-    /// The index of the response at a local position of an account; positions count from the oldest.
+    /// The index of the response at a local position of a slice; positions count from the oldest.
     pub(crate) fn index(&self, account: u64, local: u64) -> u64 {
-        local * self.accounts + account
+        match account.checked_sub(self.accounts) {
+            None => local * self.accounts + account,
+            Some(organic) => self.responses + local * self.organic_slices + organic,
+        }
     }
 
-    /// Account and local position of an index.
+    /// Slice and local position of an index.
     pub(crate) fn place(&self, index: u64) -> (u64, u64) {
-        (index % self.accounts, index / self.accounts)
+        match index.checked_sub(self.responses) {
+            Some(organic) if self.organic_slices > 0 => {
+                (self.accounts + organic % self.organic_slices, organic / self.organic_slices)
+            }
+            _ => (index % self.accounts, index / self.accounts),
+        }
+    }
+
+    /// What draws for a stretch of a slice are made by. The bit keeps Pages' stretches apart from accounts'.
+    fn stretch_key(&self, account: u64, stretch: u64) -> u64 {
+        match account.checked_sub(self.accounts) {
+            None => stretch * self.accounts + account,
+            Some(organic) => 1 << 62 | (stretch * self.organic_slices + organic),
+        }
     }
 
     /// Submission time in epoch milliseconds. Never falls as `local` rises.
@@ -71,7 +103,7 @@ impl Population {
     /// Positions that share one time with others: the first of them.
     fn run_start(&self, account: u64, local: u64) -> Option<u64> {
         let block = local / BLOCK;
-        let pattern = draw(self.seed, Draw::Pattern, block * self.accounts + account) % 16;
+        let pattern = draw(self.seed, Draw::Pattern, self.stretch_key(account, block)) % 16;
         match pattern {
             // The first block is always mixed, so that small data has equal times too.
             0 if block > 0 => Some(block * BLOCK),
@@ -89,7 +121,7 @@ impl Population {
 
     /// The first 32 bits of an id. A permutation: distinct for distinct indices.
     pub(crate) fn id_head(&self, index: u64) -> u32 {
-        // Indices stay far below 2^32: at most 10 million responses and 100,000 arrivals.
+        // Indices stay far below 2^32: at most 20 million responses and 100,000 arrivals.
         permute(index as u32 ^ self.id_mask())
     }
 
@@ -131,13 +163,13 @@ impl Population {
     /// Whether a response is a test lead.
     pub(crate) fn is_test(&self, account: u64, local: u64) -> bool {
         let stretch = local / TEST_STRETCH;
-        draw(self.seed, Draw::Test, stretch * self.accounts + account) % TEST_STRETCH == local % TEST_STRETCH
+        draw(self.seed, Draw::Test, self.stretch_key(account, stretch)) % TEST_STRETCH == local % TEST_STRETCH
     }
 
     /// Whether a response's member submitted twice. Test leads are never part of a pair.
     pub(crate) fn pairing(&self, account: u64, local: u64) -> Pairing {
         let stretch = local / PAIR_STRETCH;
-        let key = stretch * self.accounts + account;
+        let key = self.stretch_key(account, stretch);
         let first = stretch * PAIR_STRETCH + draw(self.seed, Draw::PairFirst, key) % PAIR_FIRST;
         let second = stretch * PAIR_STRETCH
             + PAIR_FIRST
@@ -227,7 +259,16 @@ mod tests {
 
     fn population(seed: u64, responses: u64, accounts: u64, span_ms: u64) -> Population {
         let anchor_ms = 1_790_000_000_000;
-        Population { seed, responses, accounts, oldest_ms: anchor_ms - span_ms, anchor_ms }
+        let oldest_ms = anchor_ms - span_ms;
+        Population {
+            seed,
+            responses,
+            accounts,
+            organic_responses: 0,
+            organic_slices: 0,
+            oldest_ms,
+            anchor_ms,
+        }
     }
 
     proptest! {
@@ -258,6 +299,25 @@ mod tests {
             let (account, local) = population.place(index);
             prop_assert_eq!(population.index(account, local), index);
         }
+    }
+
+    #[test]
+    fn the_slices_of_pages_follow_the_accounts_and_share_no_index() {
+        let accounts = population(3, 100, 3, 1_000_000);
+        let both = Population { organic_responses: 50, organic_slices: 6, ..accounts.clone() };
+        let mut seen = std::collections::BTreeSet::new();
+        for slice in 0..9 {
+            for local in 0..both.len_of(slice) {
+                assert!(seen.insert(both.index(slice, local)));
+                assert_eq!(both.place(both.index(slice, local)), (slice, local));
+                if slice < 3 {
+                    assert_eq!(both.submitted_at(slice, local), accounts.submitted_at(slice, local));
+                    assert_eq!(both.pairing(slice, local), accounts.pairing(slice, local));
+                }
+            }
+        }
+        assert_eq!(seen.into_iter().collect::<Vec<_>>(), (0..150).collect::<Vec<_>>());
+        assert_eq!((both.generated(), both.len_of(9), accounts.len_of(3)), (150, 0, 0));
     }
 
     #[test]

@@ -4,6 +4,8 @@
 use serde_json::{Map, Value, json};
 
 use super::query::QueryError;
+use super::quota::Whose;
+use crate::linkedin_faults::QuotaBody;
 
 /// An error answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,7 +17,12 @@ pub(crate) struct Problem {
     /// `Retry-After` in seconds.
     pub(crate) retry_after_s: Option<u64>,
     field_path: Option<&'static str>,
+    /// Whether the body is HTML, as an edge proxy sends.
+    pub(crate) html: bool,
 }
+
+const THROTTLED_HTML: &[u8] =
+    b"<html><head><title>429 Too Many Requests</title></head><body><h1>Too Many Requests</h1></body></html>\n";
 
 impl Problem {
     fn new(
@@ -31,6 +38,7 @@ impl Problem {
             message: message.into(),
             retry_after_s: None,
             field_path: None,
+            html: false,
         }
     }
 
@@ -142,9 +150,31 @@ impl Problem {
     }
 
     /// 429: a daily quota is spent.
-    pub(crate) fn quota_spent(retry_after_s: Option<u64>) -> Self {
-        let message = "Resource level throttle APPLICATION DAY limit for calls to this resource is reached.";
-        Self { retry_after_s, ..Self::new(429, Some(101), None, message) }
+    pub(crate) fn quota_spent(whose: Whose, body: QuotaBody, retry_after_s: Option<u64>) -> Self {
+        let message = match (body, whose) {
+            (QuotaBody::Documented, _) => {
+                "Resource level throttle limit for calls to this resource is reached."
+            }
+            (_, Whose::Application) => {
+                "Resource level throttle APPLICATION DAY limit for calls to this resource is reached."
+            }
+            (_, Whose::Member) => {
+                "Resource level throttle MEMBER DAY limit for calls to this resource is reached."
+            }
+        };
+        let html = body == QuotaBody::Html;
+        Self { retry_after_s, html, ..Self::new(429, Some(101), None, message) }
+    }
+
+    /// 400: a body that is no JSON object, lacks a member or has a wrong one.
+    pub(crate) fn bad_body(cause: &str) -> Self {
+        Self::new(400, None, Some("ILLEGAL_ARGUMENT"), format!("Invalid request body: {cause}"))
+    }
+
+    /// 400: the webhook did not answer the challenge. LinkedIn's status for it is not known.
+    pub(crate) fn challenge_failed(cause: &str) -> Self {
+        let message = format!("The webhook URL did not pass the security challenge check: {cause}");
+        Self::new(400, None, Some("WEBHOOK_VALIDATION_FAILED"), message)
     }
 
     /// The entry of a batch answer's `errors`.
@@ -154,6 +184,9 @@ impl Problem {
 
     /// The body.
     pub(crate) fn to_body(&self) -> Vec<u8> {
+        if self.html {
+            return THROTTLED_HTML.to_vec();
+        }
         let mut body = Map::new();
         body.insert("status".into(), self.status.into());
         if let Some(code) = self.service_error_code {
@@ -205,7 +238,8 @@ mod tests {
             (Problem::length_required(), 411, None, None),
             (Problem::uri_too_long(), 414, None, None),
             (Problem::version_not_active("202508"), 426, None, Some("NONEXISTENT_VERSION")),
-            (Problem::quota_spent(None), 429, Some(101), None),
+            (Problem::quota_spent(Whose::Member, QuotaBody::Named, None), 429, Some(101), None),
+            (Problem::bad_body("x"), 400, None, Some("ILLEGAL_ARGUMENT")),
         ];
         for (problem, status, service_error_code, code) in rows {
             let body = body(&problem);
@@ -230,6 +264,16 @@ mod tests {
         assert_eq!(
             body(&Problem::unpermitted("PARAMETER", "timeRange.start"))["message"],
             "Unpermitted fields present in PARAMETER: Data Processing Exception while processing fields [/timeRange.start]"
+        );
+        let documented = Problem::quota_spent(Whose::Member, QuotaBody::Documented, None);
+        assert_eq!(
+            body(&documented)["message"],
+            "Resource level throttle limit for calls to this resource is reached."
+        );
+        let named = body(&Problem::quota_spent(Whose::Application, QuotaBody::Named, None));
+        assert_eq!(
+            named["message"],
+            "Resource level throttle APPLICATION DAY limit for calls to this resource is reached."
         );
         let detail = body(&Problem::field_invalid("search/status"));
         assert_eq!(

@@ -4,11 +4,14 @@
 use serde_json::{Map, json};
 
 use super::call::{Call, Endpoint, Offset};
-use super::directory::{self, urn_id};
+use super::directory::urn_id;
+use super::entity::Entity;
 use super::forms::{Form, VERSIONS};
 use super::forms_api::{FORM_FIELDS, Owner};
+use super::kind::{Holder, Kind};
 use super::population::push_number;
 use super::problem::Problem;
+use super::query::Value as Parameter;
 use super::responses_json::RESPONSE_FIELDS;
 use super::window::AccountView;
 use super::{LinkedIn, retention_start_ms};
@@ -45,6 +48,7 @@ const RESPONSES_BATCH: Endpoint = Endpoint {
 /// What a finder call asks for.
 struct Wanted {
     owner: Owner,
+    kind: Kind,
     /// Times from the first up to but not including the second.
     times: (u64, u64),
     filter: Filter,
@@ -57,7 +61,7 @@ struct Filter {
     test: bool,
     /// Form and version; `Some(None)` when the URN names none of ours.
     form: Option<Option<(Form, u64)>>,
-    creative: Option<u64>,
+    entity: Option<Entity>,
 }
 
 impl LinkedIn {
@@ -67,17 +71,10 @@ impl LinkedIn {
         self.permit_form_fields(call)?;
         call.finder(&["owner"])?;
         let wanted = self.wanted(call)?;
-        let account = match wanted.owner {
-            Owner::Account(id) => Some(call.role(self, id)?),
-            Owner::Organization(id) => {
-                let page = self.directory.account_of_organization(id);
-                page.ok_or_else(|| Problem::no_role(&format!("urn:li:organization:{id}")))?;
-                None
-            }
-        };
+        let slice = self.slice(call, &wanted)?;
         call.spend(self, &RESPONSES_BY_OWNER)?;
-        // Pages, and accounts without responses, have an empty list.
-        let Some(account) = account.filter(|account| *account < self.directory.accounts) else {
+        // Owners without responses of the kind have an empty list.
+        let Some(account) = slice else {
             return Ok(envelope(call, wanted.offset, 0, |_| {}));
         };
         let body = self.page(call, account, &wanted);
@@ -85,9 +82,25 @@ impl LinkedIn {
         Ok(body)
     }
 
+    /// The slice that holds what is asked for, if there is one; refused without a role.
+    fn slice(&self, call: &Call, wanted: &Wanted) -> Result<Option<u64>, Problem> {
+        Ok(match wanted.owner {
+            Owner::Account(id) => {
+                let account = call.role(self, id)?;
+                (account < self.directory.accounts && wanted.kind == Kind::Sponsored).then_some(account)
+            }
+            Owner::Organization(id) => {
+                let page = call.page_for(self, id, wanted.kind)?;
+                (page < self.directory.organizations)
+                    .then(|| Holder::slice(page, wanted.kind, self.directory.accounts))
+                    .flatten()
+            }
+        })
+    }
+
     fn wanted(&self, call: &Call) -> Result<Wanted, Problem> {
         let owner = Owner::read(call.required("owner")?)?;
-        lead_type(call, owner)?;
+        let kind = lead_type(call, owner)?;
         let filter = Filter {
             test: call.query.flag("limitedToTestLeads")?.unwrap_or(false),
             form: call
@@ -95,13 +108,13 @@ impl LinkedIn {
                 .text("versionedLeadGenFormUrn")?
                 .map(|urn| self.form_version(urn))
                 .transpose()?,
-            creative: associated_creative(call)?,
+            entity: call.query.get("associatedEntity").map(Entity::read).transpose()?,
         };
-        Ok(Wanted { owner, times: times(call)?, filter, offset: call.lead_offset()? })
+        Ok(Wanted { owner, kind, times: times(call, kind)?, filter, offset: call.lead_offset()? })
     }
 
     /// The form version that a URN names.
-    fn form_version(&self, urn: &str) -> Result<Option<(Form, u64)>, Problem> {
+    pub(crate) fn form_version(&self, urn: &str) -> Result<Option<(Form, u64)>, Problem> {
         let parts = urn
             .strip_prefix("urn:li:versionedLeadGenForm:(")
             .and_then(|rest| rest.strip_suffix(')'))
@@ -142,20 +155,25 @@ impl LinkedIn {
     fn passes(&self, filter: &Filter, view: &AccountView<'_>, local: u64) -> bool {
         let submission = self.submission(view.account, local, view.index(local));
         let on_form = |wanted: &Option<(Form, u64)>| *wanted == Some((submission.form, submission.version));
-        let creative = || directory::creative_id(view.account, submission.campaign());
+        let entity = || Entity::of(submission.holder(), submission.campaign());
         (!filter.test || submission.test)
             && filter.form.as_ref().is_none_or(on_form)
-            && filter.creative.is_none_or(|wanted| wanted == creative())
+            && filter.entity.is_none_or(|wanted| entity() == Some(wanted))
     }
 
     fn change_between_pages(&self, call: &Call, account: u64, wanted: &Wanted) {
         let faults = &call.faults.linkedin;
         if faults.insert_between_pages > 0 {
-            self.changes_mut().arrive(&self.population, account, faults.insert_between_pages, call.now_ms);
+            let count = faults.insert_between_pages;
+            let locals = self.changes_mut().arrive(&self.population, account, count, call.now_ms);
+            self.tell_of(account, locals);
         }
         if faults.delete_between_pages > 0 {
             let key = (account, wanted.times.0, wanted.times.1);
-            self.changes_mut().delete_after(&self.population, key, faults.delete_between_pages);
+            let deleted = self.changes_mut().delete_after(&self.population, key, faults.delete_between_pages);
+            if let Some(local) = deleted {
+                self.tell_of_deletion(account, local);
+            }
         }
     }
 
@@ -200,12 +218,12 @@ impl LinkedIn {
 
     fn response(&self, call: &Call, id: &str) -> Result<Vec<u8>, Problem> {
         let changes = self.changes();
-        let known = self.population.responses + changes.arrivals.len() as u64;
+        let known = self.population.generated() + changes.arrivals.len() as u64;
         let index = self.population.index_of(id, known).ok_or_else(Problem::not_found)?;
         let (account, local) = changes.place(&self.population, index).ok_or_else(Problem::not_found)?;
-        call.role(self, directory::account_id(account))?;
+        call.holder_role(self, Holder::of(account, self.population.accounts))?;
         let view = changes.view(&self.population, account);
-        if !self.readable(&view, local, call.now_ms, &call.faults.linkedin) {
+        if self.late(index) || !self.readable(&view, local, call.now_ms, &call.faults.linkedin) {
             return Err(Problem::not_found());
         }
         let plan = self.plans.get(call.query.fields.as_ref(), Self::oddities(call), &self.forms);
@@ -224,25 +242,35 @@ impl LinkedIn {
 
 impl Filter {
     fn is_open(&self) -> bool {
-        !self.test && self.form.is_none() && self.creative.is_none()
+        !self.test && self.form.is_none() && self.entity.is_none()
     }
 }
 
-/// `leadType` must be there, as a record, and fit the owner.
-fn lead_type(call: &Call, owner: Owner) -> Result<(), Problem> {
-    let (key, value) = call.required("leadType")?.union()?;
-    let fits = match (key, value.text()?) {
-        ("leadType", "SPONSORED") => matches!(owner, Owner::Account(_)),
-        ("leadType", "EVENT" | "COMPANY" | "ORGANIZATION_PRODUCT") => matches!(owner, Owner::Organization(_)),
-        _ => return Err(Problem::illegal_argument("leadType has no such value")),
+/// `leadType` must be there, as a record, and fit the owner unless a switch says otherwise.
+fn lead_type(call: &Call, owner: Owner) -> Result<Kind, Problem> {
+    let kind = kind_of(call.required("leadType")?)?;
+    let fits = match owner {
+        Owner::Account(_) => kind == Kind::Sponsored,
+        Owner::Organization(_) => kind != Kind::Sponsored,
     };
-    if fits { Ok(()) } else { Err(Problem::illegal_argument("leadType does not go with the owner")) }
+    if fits || call.faults.linkedin.kind_mismatch_empty {
+        Ok(kind)
+    } else {
+        Err(Problem::illegal_argument("leadType does not go with the owner"))
+    }
+}
+
+/// Reads the record `(leadType:<kind>)`.
+pub(crate) fn kind_of(parameter: &Parameter) -> Result<Kind, Problem> {
+    let (key, value) = parameter.union()?;
+    let kind = Kind::parse(value.text()?).filter(|_| key == "leadType");
+    kind.ok_or_else(|| Problem::illegal_argument("leadType has no such value"))
 }
 
 /// The times asked for and visible: from `start` or the end of retention up to `end` or now.
-fn times(call: &Call) -> Result<(u64, u64), Problem> {
+fn times(call: &Call, kind: Kind) -> Result<(u64, u64), Problem> {
     let faults = &call.faults.linkedin;
-    let visible = (retention_start_ms(faults, call.now_ms), call.now_ms.saturating_add(1));
+    let visible = (retention_start_ms(faults, kind, call.now_ms), call.now_ms.saturating_add(1));
     let Some(range) = call.query.get("submittedAtTimeRange") else { return Ok(visible) };
     let (mut start, mut end) = (None, None);
     for (key, value) in range.record()? {
@@ -259,18 +287,6 @@ fn times(call: &Call) -> Result<(u64, u64), Problem> {
     let until = end.map_or(u64::MAX, |end| end.saturating_add(u64::from(faults.end_inclusive)));
     let from = start.max(visible.0);
     Ok((from, until.min(visible.1).max(from)))
-}
-
-/// `associatedEntity=(associatedCreative:<URN>)`; an event has no sponsored responses, so none match it.
-fn associated_creative(call: &Call) -> Result<Option<u64>, Problem> {
-    let Some(entity) = call.query.get("associatedEntity") else { return Ok(None) };
-    let (kind, urn) = entity.union()?;
-    let id = match kind {
-        "associatedCreative" => urn_id(urn.text()?, "sponsoredCreative"),
-        "event" => urn_id(urn.text()?, "event").map(|_| 0),
-        _ => None,
-    };
-    id.map(Some).ok_or_else(|| Problem::illegal_argument("associatedEntity is no creative or event URN"))
 }
 
 /// The finder's envelope around the elements that `push` writes.

@@ -10,6 +10,8 @@ use serde_json::Value;
 use super::content::{Submission, push_json};
 use super::directory;
 use super::forms::{Forms, Oddities};
+use super::kind::Holder;
+use super::organic;
 use super::population::push_number;
 use super::projection::Projection;
 
@@ -94,7 +96,11 @@ impl Plan {
     pub(crate) fn push(&self, submission: &Submission<'_>, submitted_at: u64, out: &mut Vec<u8>) {
         let start = out.len();
         let mut separator = b'{';
+        let organic = matches!(submission.holder(), Holder::Page(..));
         for name in &self.wanted {
+            if organic && organic::absent(name, submission.holder().kind(), self.odd.organic_entity) {
+                continue;
+            }
             out.push(separator);
             separator = b',';
             out.push(b'"');
@@ -104,6 +110,8 @@ impl Plan {
         }
         if separator == b'{' {
             out.push(b'{');
+        } else if self.odd.unknown_fields {
+            out.extend_from_slice(b",\"intakeNote\":{\"shelf\":[1,2],\"seen\":null}");
         }
         out.push(b'}');
         if let Some(cut) = &self.cut {
@@ -116,7 +124,6 @@ impl Plan {
     }
 
     fn push_field(&self, name: &str, submission: &Submission<'_>, submitted_at: u64, out: &mut Vec<u8>) {
-        let (account, campaign) = (submission.account, submission.campaign());
         match name {
             "id" => {
                 out.push(b'"');
@@ -125,11 +132,8 @@ impl Plan {
             }
             "submittedAt" => push_number(out, submitted_at),
             "testLead" => out.extend_from_slice(if submission.test { b"true" } else { b"false" }),
-            "leadType" => out.extend_from_slice(b"\"SPONSORED\""),
-            "owner" => {
-                out.extend_from_slice(b"{\"sponsoredAccount\":\"urn:li:sponsoredAccount:");
-                push_number(out, directory::account_id(account));
-                out.extend_from_slice(b"\"}");
+            "leadType" if self.odd.unknown_lead_type && submission.index.is_multiple_of(8) => {
+                out.extend_from_slice(b"\"LEAD_ELSEWHERE\"");
             }
             "submitter" => {
                 out.extend_from_slice(b"\"urn:li:person:");
@@ -137,27 +141,20 @@ impl Plan {
                 out.push(b'"');
             }
             "versionedLeadGenFormUrn" => push_form_urn(submission, out),
-            "associatedEntity" => {
-                out.extend_from_slice(b"{\"associatedCreative\":\"urn:li:sponsoredCreative:");
-                push_number(out, directory::creative_id(account, campaign));
-                out.extend_from_slice(b"\"}");
-            }
-            "leadMetadata" => {
-                out.extend_from_slice(
-                    b"{\"sponsoredLeadMetadata\":{\"campaign\":\"urn:li:sponsoredCampaign:",
-                );
-                push_number(out, directory::campaign_id(account, campaign));
-                out.extend_from_slice(b"\"}}");
-            }
             "formResponse" => self.push_form_response(submission, out),
             "form" => self.push_form(submission, out),
-            _ => push_info(name, account, campaign, out),
+            _ => match submission.holder() {
+                Holder::Account(account) => push_sponsored(name, account, submission.campaign(), out),
+                Holder::Page(page, kind) => {
+                    organic::push(name, page, kind, submission.campaign(), self.odd.organic_entity, out);
+                }
+            },
         }
     }
 
     fn push_form_response(&self, submission: &Submission<'_>, out: &mut Vec<u8>) {
         out.extend_from_slice(b"{\"answers\":");
-        submission.push_answers(self.odd.unknown_fields, out);
+        submission.push_answers(self.odd, out);
         out.extend_from_slice(b",\"consentResponses\":");
         submission.push_consents(out);
         if self.odd.unknown_fields {
@@ -169,7 +166,7 @@ impl Plan {
     fn push_form(&self, submission: &Submission<'_>, out: &mut Vec<u8>) {
         let slot = submission.forms.slot(submission.form, submission.version);
         let serialise = || {
-            let owner = directory::account_urn(submission.account);
+            let owner = directory::owner_union(submission.holder());
             let object = submission.forms.object(submission.form, submission.version, &owner, self.odd);
             let object = self.form.as_ref().map_or_else(|| object.clone(), |fields| fields.apply(&object));
             object.to_string().into_bytes().into_boxed_slice()
@@ -189,8 +186,25 @@ fn push_form_urn(submission: &Submission<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(b")\"");
 }
 
-fn push_info(name: &str, account: u64, campaign: u64, out: &mut Vec<u8>) {
+/// Appends a field that only an ad's response has, or has in this way.
+fn push_sponsored(name: &str, account: u64, campaign: u64, out: &mut Vec<u8>) {
     match name {
+        "leadType" => out.extend_from_slice(b"\"SPONSORED\""),
+        "owner" => {
+            out.extend_from_slice(b"{\"sponsoredAccount\":\"urn:li:sponsoredAccount:");
+            push_number(out, directory::account_id(account));
+            out.extend_from_slice(b"\"}");
+        }
+        "associatedEntity" => {
+            out.extend_from_slice(b"{\"associatedCreative\":\"urn:li:sponsoredCreative:");
+            push_number(out, directory::creative_id(account, campaign));
+            out.extend_from_slice(b"\"}");
+        }
+        "leadMetadata" => {
+            out.extend_from_slice(b"{\"sponsoredLeadMetadata\":{\"campaign\":\"urn:li:sponsoredCampaign:");
+            push_number(out, directory::campaign_id(account, campaign));
+            out.extend_from_slice(b"\"}}");
+        }
         "ownerInfo" => {
             out.extend_from_slice(b"{\"sponsoredAccountInfo\":{\"name\":");
             push_json(out, &directory::account_name(account));

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::call::Call;
 use super::problem::Problem;
 use super::query::{self, QUERY_BYTES_MAX, Query, QueryError};
+use super::subscriptions::Wish;
 use super::{LinkedIn, version};
 
 /// A request, its query still encoded.
@@ -14,16 +15,32 @@ pub(crate) struct Incoming<'a> {
     pub(crate) path: &'a str,
     pub(crate) query: &'a str,
     pub(crate) headers: &'a HeaderMap,
+    /// The body, where it is no tunnelled query.
+    pub(crate) body: &'a [u8],
     /// Whether the query came in the body, where it may be longer.
     pub(crate) tunnelled: bool,
+}
+
+/// What a call that succeeds is answered with.
+pub(crate) enum Reply {
+    /// 200 and a JSON body.
+    Body(Vec<u8>),
+    /// 204.
+    NoContent,
+    /// 201, once the webhook has passed its challenge.
+    Subscribe(Box<Wish>),
 }
 
 /// A resource and its key.
 enum Route {
     Accounts,
     Account(String),
+    Groups(String),
+    Group(String, String),
     Campaigns(String),
     Campaign(String, String),
+    Creatives(String),
+    Creative(String, String),
     AccountUsers,
     Acls,
     Organization(String),
@@ -31,26 +48,38 @@ enum Route {
     Form(String),
     Responses,
     Response(String),
+    Notifications,
+    Notification(String),
+}
+
+impl Route {
+    /// Methods other than GET are known to the subscriptions only.
+    fn takes(&self, method: &Method) -> bool {
+        match self {
+            Self::Notifications => method == Method::GET || method == Method::POST,
+            Self::Notification(_) => method == Method::GET || method == Method::DELETE,
+            _ => method == Method::GET,
+        }
+    }
 }
 
 impl LinkedIn {
-    /// Answers an API call with a JSON body.
-    pub(crate) fn answer(&self, incoming: &Incoming<'_>) -> Result<Vec<u8>, Problem> {
+    /// Answers an API call.
+    pub(crate) fn answer(&self, incoming: &Incoming<'_>) -> Result<Reply, Problem> {
         match incoming.path.strip_prefix("/rest/") {
             Some(path) => self.rest(path, incoming),
-            None => self.unversioned(incoming),
+            None => self.unversioned(incoming).map(Reply::Body),
         }
     }
 
-    fn rest(&self, path: &str, incoming: &Incoming<'_>) -> Result<Vec<u8>, Problem> {
+    fn rest(&self, path: &str, incoming: &Incoming<'_>) -> Result<Reply, Problem> {
         let (faults, now_ms) = (self.faults.get(), self.clock.now_ms());
         let header = |name| incoming.headers.get(name).and_then(|value| value.to_str().ok());
-        let age_max_s = faults.linkedin.require_refresh_after_s;
-        let token = self.tokens.authenticate(header("authorization"), age_max_s, now_ms)?;
+        let token = self.tokens.authenticate(header("authorization"), &faults.linkedin, now_ms)?;
         let version = version::check(header("linkedin-version"), &faults.linkedin.sunset, now_ms)?;
         let protocol = protocol(header("x-restli-protocol-version"))?;
         let route = route(path)?;
-        if incoming.method != Method::GET {
+        if !route.takes(incoming.method) {
             return Err(Problem::method_not_allowed());
         }
         if incoming.query.len() > QUERY_BYTES_MAX && !incoming.tunnelled {
@@ -60,14 +89,28 @@ impl LinkedIn {
         if protocol == Protocol::One && (query.has_structure() || query.fields.is_some()) {
             return Err(Problem::illegal_argument("protocol 1.0 does not have this syntax"));
         }
-        let call = Call { token, version, query, faults, now_ms };
-        self.dispatch(&route, &call)
+        let says_finder =
+            header("x-restli-method").is_some_and(|method| method.eq_ignore_ascii_case("FINDER"));
+        let call = Call { token, version, query, says_finder, faults, now_ms };
+        match (&route, incoming.method) {
+            (Route::Notifications, &Method::POST) => {
+                self.notification_wish(&call, incoming.body).map(|wish| Reply::Subscribe(Box::new(wish)))
+            }
+            (Route::Notification(id), &Method::DELETE) => {
+                self.notification_delete(&call, id).map(|()| Reply::NoContent)
+            }
+            _ => self.dispatch(&route, &call).map(Reply::Body),
+        }
     }
 
     fn dispatch(&self, route: &Route, call: &Call) -> Result<Vec<u8>, Problem> {
         let value = match route {
             Route::Accounts => self.accounts_search(call),
             Route::Account(id) => self.account_get(call, id),
+            Route::Groups(account) => self.groups_search(call, account),
+            Route::Group(account, id) => self.group_get(call, account, id),
+            Route::Creatives(account) => self.creatives_by_criteria(call, account),
+            Route::Creative(account, id) => self.creative_get(call, account, id),
             Route::Campaigns(account) => self.campaigns_search(call, account),
             Route::Campaign(account, id) => self.campaign_get(call, account, id),
             Route::AccountUsers => self.account_users(call),
@@ -79,6 +122,8 @@ impl LinkedIn {
             Route::Responses if call.query.get("ids").is_some() => return self.responses_batch(call),
             Route::Responses => return self.responses_by_owner(call),
             Route::Response(id) => return self.response_get(call, id),
+            Route::Notifications => self.notifications_by_criteria(call),
+            Route::Notification(id) => self.notification_get(call, id),
         }?;
         Ok(value.to_string().into_bytes())
     }
@@ -86,8 +131,7 @@ impl LinkedIn {
     /// `/v2/userinfo` lives on; the marketing paths under `/v2/` have ended.
     fn unversioned(&self, incoming: &Incoming<'_>) -> Result<Vec<u8>, Problem> {
         let header = incoming.headers.get("authorization").and_then(|value| value.to_str().ok());
-        let age_max_s = self.faults.get().linkedin.require_refresh_after_s;
-        let token = self.tokens.authenticate(header, age_max_s, self.clock.now_ms())?;
+        let token = self.tokens.authenticate(header, &self.faults.get().linkedin, self.clock.now_ms())?;
         match incoming.path {
             "/v2/userinfo" if incoming.method != Method::GET => Err(Problem::method_not_allowed()),
             "/v2/userinfo" if !token.has_any(&["openid"]) => {
@@ -157,6 +201,10 @@ fn route(path: &str) -> Result<Route, Problem> {
         ["adAccounts", id] => Route::Account(key(id)?),
         ["adAccounts", account, "adCampaigns"] => Route::Campaigns(key(account)?),
         ["adAccounts", account, "adCampaigns", id] => Route::Campaign(key(account)?, key(id)?),
+        ["adAccounts", account, "adCampaignGroups"] => Route::Groups(key(account)?),
+        ["adAccounts", account, "adCampaignGroups", id] => Route::Group(key(account)?, key(id)?),
+        ["adAccounts", account, "creatives"] => Route::Creatives(key(account)?),
+        ["adAccounts", account, "creatives", id] => Route::Creative(key(account)?, key(id)?),
         ["adAccountUsers"] => Route::AccountUsers,
         ["organizationAcls"] => Route::Acls,
         ["organizations", id] => Route::Organization(key(id)?),
@@ -164,6 +212,8 @@ fn route(path: &str) -> Result<Route, Problem> {
         ["leadForms", id] => Route::Form(key(id)?),
         ["leadFormResponses"] => Route::Responses,
         ["leadFormResponses", id] => Route::Response(key(id)?),
+        ["leadNotifications"] => Route::Notifications,
+        ["leadNotifications", id] => Route::Notification(key(id)?),
         _ => return Err(Problem::no_resource()),
     })
 }

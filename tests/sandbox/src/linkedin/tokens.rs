@@ -6,6 +6,7 @@ use std::sync::{PoisonError, RwLock};
 
 use super::problem::Problem;
 use crate::clock::{DAY_MS, SECOND_MS};
+use crate::linkedin_faults::LinkedInFaults;
 use crate::options::Credentials;
 
 /// Lifetime of an access token in seconds: 60 days.
@@ -31,6 +32,8 @@ const FEW_SCOPES: &[&str] = &["openid", "profile", "r_ads"];
 pub(crate) struct Token {
     pub(crate) scopes: &'static [&'static str],
     pub(crate) revoked: bool,
+    /// Whether it was issued while the sandbox ran.
+    pub(crate) refreshed: bool,
     pub(crate) issued_ms: u64,
     pub(crate) expires_ms: u64,
 }
@@ -47,7 +50,13 @@ impl Tokens {
     pub(crate) fn new(credentials: &Credentials, now_ms: u64) -> Self {
         let token = |scopes, revoked, age_ms: u64| {
             let issued_ms = now_ms.saturating_sub(age_ms);
-            Token { scopes, revoked, issued_ms, expires_ms: issued_ms + ACCESS_LIFETIME_S * SECOND_MS }
+            Token {
+                scopes,
+                revoked,
+                refreshed: false,
+                issued_ms,
+                expires_ms: issued_ms + ACCESS_LIFETIME_S * SECOND_MS,
+            }
         };
         let access = HashMap::from([
             (credentials.linkedin_token.clone(), token(ALL_SCOPES, false, 0)),
@@ -64,11 +73,12 @@ impl Tokens {
         self.access.read().unwrap_or_else(PoisonError::into_inner).get(token).copied()
     }
 
-    /// The token behind an `Authorization` header. With `age_max_s`, an older token counts as expired.
+    /// The token behind an `Authorization` header. The switches may let it count as expired early, or as revoked while it
+    /// is new.
     pub(crate) fn authenticate(
         &self,
         header: Option<&str>,
-        age_max_s: Option<u64>,
+        faults: &LinkedInFaults,
         now_ms: u64,
     ) -> Result<Token, Problem> {
         let bearer = header
@@ -79,10 +89,16 @@ impl Tokens {
             .filter(|token| !token.is_empty())
             .ok_or_else(Problem::token_empty)?;
         let token = self.find(text).ok_or_else(Problem::token_invalid)?;
-        if token.revoked {
+        let fresh_until_ms =
+            token.issued_ms.saturating_add(faults.fresh_token_refused_s.saturating_mul(SECOND_MS));
+        if token.revoked || (token.refreshed && now_ms < fresh_until_ms) {
             return Err(Problem::token_revoked());
         }
-        if token.expired(age_max_s, now_ms) { Err(Problem::token_expired()) } else { Ok(token) }
+        if token.expired(faults.require_refresh_after_s, now_ms) {
+            Err(Problem::token_expired())
+        } else {
+            Ok(token)
+        }
     }
 
     /// Seconds left of the refresh token; `None` when it is not ours or has ended.
@@ -101,7 +117,7 @@ impl Tokens {
         let expires_ms = now_ms + lifetime_s * SECOND_MS;
         access.insert(
             name.clone(),
-            Token { scopes: ALL_SCOPES, revoked: false, issued_ms: now_ms, expires_ms },
+            Token { scopes: ALL_SCOPES, revoked: false, refreshed: true, issued_ms: now_ms, expires_ms },
         );
         Some(name)
     }
@@ -134,13 +150,14 @@ mod tests {
     const NOW_MS: u64 = 1_790_000_000_000;
 
     fn status(tokens: &Tokens, header: Option<&str>, age_max_s: Option<u64>, now_ms: u64) -> Option<u16> {
-        tokens.authenticate(header, age_max_s, now_ms).err().map(|problem| problem.status)
+        let faults = LinkedInFaults { require_refresh_after_s: age_max_s, ..Default::default() };
+        tokens.authenticate(header, &faults, now_ms).err().map(|problem| problem.status)
     }
 
     #[test]
     fn each_state_has_its_own_answer() {
         let tokens = Tokens::new(&Credentials::default(), NOW_MS);
-        let refuse = |header| tokens.authenticate(header, None, NOW_MS).unwrap_err();
+        let refuse = |header| tokens.authenticate(header, &LinkedInFaults::default(), NOW_MS).unwrap_err();
         assert_eq!(refuse(None), Problem::token_empty());
         assert_eq!(refuse(Some("Bearer ")), Problem::token_empty());
         assert_eq!(refuse(Some("Basic sandbox-linkedin-token")), Problem::token_empty());
@@ -158,5 +175,16 @@ mod tests {
         assert_eq!(status(&tokens, header, None, NOW_MS + 60 * DAY_MS), Some(401));
         assert_eq!(status(&tokens, header, Some(5), NOW_MS + 4_999), None);
         assert_eq!(status(&tokens, header, Some(5), NOW_MS + 5_000), Some(401));
+    }
+
+    #[test]
+    fn a_refreshed_token_can_be_refused_while_it_is_new() {
+        let tokens = Tokens::new(&Credentials::default(), NOW_MS);
+        let token = format!("Bearer {}", tokens.issue(600, NOW_MS).unwrap());
+        let faults = LinkedInFaults { fresh_token_refused_s: 5, ..Default::default() };
+        let answer = |token: &str, now_ms| tokens.authenticate(Some(token), &faults, now_ms).err();
+        assert_eq!(answer(&token, NOW_MS + 4_999), Some(Problem::token_revoked()));
+        assert_eq!(answer(&token, NOW_MS + 5_000), None);
+        assert_eq!(answer("Bearer sandbox-linkedin-token", NOW_MS), None);
     }
 }

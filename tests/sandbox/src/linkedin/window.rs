@@ -186,7 +186,15 @@ mod tests {
     const ANCHOR_MS: u64 = 1_790_000_000_000;
 
     fn population(seed: u64, responses: u64, span_ms: u64) -> Population {
-        Population { seed, responses, accounts: 2, oldest_ms: ANCHOR_MS - span_ms, anchor_ms: ANCHOR_MS }
+        Population {
+            seed,
+            responses,
+            accounts: 2,
+            organic_responses: 0,
+            organic_slices: 0,
+            oldest_ms: ANCHOR_MS - span_ms,
+            anchor_ms: ANCHOR_MS,
+        }
     }
 
     /// Every response of the account in order, by brute force.
