@@ -12,32 +12,41 @@ pub const DAY_MS: u64 = 86_400 * SECOND_MS;
 
 /// A source of the current time, in epoch milliseconds. Cheap to clone.
 #[derive(Clone)]
-pub struct Clock(Arc<dyn Fn() -> u64 + Send + Sync>);
+pub struct Clock {
+    read: Arc<dyn Fn() -> u64 + Send + Sync>,
+    system: bool,
+}
 
 impl Clock {
     /// The system's clock.
     pub fn system() -> Self {
-        Self(Arc::new(|| {
+        let read = || {
             // A system clock before 1970 reads as 1970; a duration since then fits 64 bits of milliseconds.
             let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
             u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
-        }))
+        };
+        Self { read: Arc::new(read), system: true }
     }
 
     /// A clock that stands at `start_ms` until the handle moves it.
     pub fn manual(start_ms: u64) -> (Self, ManualClock) {
         let handle = ManualClock(Arc::new(AtomicU64::new(start_ms)));
         let read = handle.clone();
-        (Self(Arc::new(move || read.0.load(Ordering::SeqCst))), handle)
+        (Self { read: Arc::new(move || read.0.load(Ordering::SeqCst)), system: false }, handle)
     }
 
     /// The current time in epoch milliseconds.
     pub fn now_ms(&self) -> u64 {
-        (self.0)()
+        (self.read)()
+    }
+
+    /// Whether it runs by itself.
+    pub(crate) fn is_system(&self) -> bool {
+        self.system
     }
 
     pub(crate) fn as_now(&self) -> crate::dataverse::Now {
-        Arc::clone(&self.0)
+        Arc::clone(&self.read)
     }
 }
 

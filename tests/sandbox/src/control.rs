@@ -25,6 +25,7 @@ pub(crate) fn router(services: Services) -> Router {
         .route("/_sandbox/reset", routing::post(reset))
         .route("/_sandbox/expected", routing::get(expected))
         .route("/_sandbox/reconcile", routing::get(reconcile))
+        .merge(crate::leads_control::router())
         .route("/_sandbox/{*unknown}", routing::any(unknown))
         .with_state(services)
 }
@@ -85,15 +86,17 @@ async fn reconcile(State(services): State<Services>) -> Response {
 }
 
 async fn unknown(method: Method) -> Response {
-    let routes = "GET stats, GET and PATCH faults, POST reset, GET expected, GET reconcile";
+    let routes = "GET stats, GET and PATCH faults, POST reset, GET expected, GET reconcile, POST linkedin/arrive, \
+                  POST linkedin/withdraw, POST linkedin/reregister, GET and POST linkedin/notices, \
+                  GET and POST linkedin/challenges";
     refuse(StatusCode::NOT_FOUND, &format!("no such {method}; the sandbox has {routes}"))
 }
 
-fn refuse(status: StatusCode, message: &str) -> Response {
+pub(crate) fn refuse(status: StatusCode, message: &str) -> Response {
     json_response(status, json!({"error": message}).to_string())
 }
 
-fn json_response(status: StatusCode, body: String) -> Response {
+pub(crate) fn json_response(status: StatusCode, body: String) -> Response {
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));

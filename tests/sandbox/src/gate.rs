@@ -95,7 +95,9 @@ pub(crate) async fn pass(State(gate): State<Arc<Gate>>, request: Request, next: 
         Service::Dataverse => &all.transport.dataverse,
     };
     let number = gate.requests.fetch_add(1, Ordering::Relaxed);
-    let in_flight = gate.stats.enter(&route_class(request.method().as_str(), request.uri().path()));
+    let uri = request.uri();
+    let owner = (uri.path() == "/rest/leadFormResponses").then(|| uri.query().and_then(owner)).flatten();
+    let in_flight = gate.stats.enter(&route_class(request.method().as_str(), uri.path()), owner.as_deref());
     let cutter = request.extensions().get::<ConnectInfo<Cutter>>().map(|info| info.0.clone());
     if faults.latency_ms > 0 {
         tokio::time::sleep(Duration::from_millis(faults.latency_ms)).await;
@@ -154,9 +156,26 @@ fn route_class(method: &str, path: &str) -> String {
     class
 }
 
+/// The owner that a query asks for, as `<kind>:<id>`. A tunnelled query is in the body and not looked at.
+fn owner(query: &str) -> Option<String> {
+    let union = query.split('&').find_map(|pair| pair.strip_prefix("owner=("))?.strip_suffix(')')?;
+    let (kind, urn) = union.split_once(':')?;
+    let id: u64 = urn.rsplit_once("%3A")?.1.parse().ok()?;
+    matches!(kind, "sponsoredAccount" | "organization").then(|| format!("{kind}:{id}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_owner_is_read_from_a_well_formed_query_only() {
+        let query = "q=owner&owner=(organization:urn%3Ali%3Aorganization%3A90021)&count=1";
+        assert_eq!(owner(query).as_deref(), Some("organization:90021"));
+        for other in ["q=owner", "owner=(a:urn%3Ab%3A1)", "owner=(organization:x)", "owner=organization"] {
+            assert_eq!(owner(other), None, "{other}");
+        }
+    }
 
     #[test]
     fn calls_of_one_kind_count_together() {

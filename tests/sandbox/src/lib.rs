@@ -13,6 +13,7 @@ mod entra;
 mod faults;
 mod form_body;
 mod gate;
+mod leads_control;
 mod linkedin;
 mod linkedin_faults;
 mod options;

@@ -18,12 +18,15 @@ use crate::dataverse::Dataverse;
 use crate::entra::{self, Entra};
 use crate::faults::{Faults, FaultsCell, FaultsError};
 use crate::gate::{self, Gate, Service};
-use crate::linkedin::{self, ExpectedResponse, LinkedIn};
+use crate::linkedin::{self, Arrival, ExpectedResponse, LeadsError, LinkedIn, Notice, WebhookState};
 use crate::options::Options;
 use crate::reconcile::{Reconciliation, reconcile};
 
 /// Requests in flight get so long to end when the sandbox stops.
 const STOP_GRACE: Duration = Duration::from_secs(5);
+
+/// Webhooks are looked after so often.
+const TEND_EVERY: Duration = Duration::from_secs(1);
 
 /// Why a sandbox did not start.
 #[derive(Debug, Error)]
@@ -114,6 +117,11 @@ impl Sandbox {
             serve(dataverse, dataverse_routes),
         ];
         let (control, linkedin, entra, dataverse) = addresses;
+        let tasks = tasks
+            .into_iter()
+            // A clock that a test moves has no background of its own; the test asks for what is due.
+            .chain(options.clock.is_system().then(|| tokio::spawn(tend_webhooks(services.clone(), stopped))))
+            .collect();
         Ok(Running { linkedin, entra, dataverse, control, services, stop, tasks })
     }
 }
@@ -144,7 +152,29 @@ async fn serve_until(
         .await
 }
 
+/// Sends notices and challenges webhooks as the clock says, from the first subscription on.
+async fn tend_webhooks(services: Services, mut stopped: watch::Receiver<bool>) -> io::Result<()> {
+    let tend = async {
+        services.linkedin.first_subscription().await;
+        loop {
+            tokio::time::sleep(TEND_EVERY).await;
+            services.linkedin.challenge_webhooks(false).await;
+            services.linkedin.deliver().await;
+        }
+    };
+    tokio::select! {
+        () = tend => {}
+        // A closed channel means that the handle was dropped, which is a stop too.
+        _ = stopped.wait_for(|stop| *stop) => {}
+    }
+    Ok(())
+}
+
 impl Services {
+    pub(crate) fn linkedin(&self) -> &LinkedIn {
+        &self.linkedin
+    }
+
     /// The services and, in their order, the routes of LinkedIn, Entra ID and Dataverse behind their gates.
     fn new(options: &Options, dataverse: SocketAddr) -> (Self, [Router; 3]) {
         let faults = FaultsCell::default();
@@ -190,7 +220,7 @@ impl Services {
         let [linkedin, entra, dataverse] = self.gates.each_ref().map(|gate| gate.stats.to_json());
         json!({
             "transport": {"linkedin": linkedin, "entra": entra, "dataverse": dataverse},
-            "linkedin": {"responses": self.linkedin.response_count()},
+            "linkedin": self.linkedin.stats(),
             "dataverse": self.dataverse.stats(),
         })
     }
@@ -248,6 +278,52 @@ impl Running {
     /// Compares the responses with the rows of `leads`, as served at `GET /_sandbox/reconcile`.
     pub fn reconcile(&self) -> Reconciliation {
         self.services.reconcile()
+    }
+
+    /// Lets responses arrive, as `POST /_sandbox/linkedin/arrive` does, but sends no notice; the ids, oldest first.
+    ///
+    /// # Errors
+    /// [`LeadsError`] when no such owner has responses of the kind, or they cannot arrive.
+    pub fn arrive(&self, arrival: &Arrival) -> Result<Vec<String>, LeadsError> {
+        self.services.linkedin.arrive(arrival)
+    }
+
+    /// Withdraws a response, as `POST /_sandbox/linkedin/withdraw` does, but sends no notice.
+    ///
+    /// # Errors
+    /// [`LeadsError`] when there is no such response, or it was withdrawn before.
+    pub fn withdraw(&self, id: &str) -> Result<(), LeadsError> {
+        self.services.linkedin.withdraw(id)
+    }
+
+    /// Lets a member withdraw a response and give it again, as `POST /_sandbox/linkedin/reregister` does, but sends no
+    /// notice.
+    ///
+    /// # Errors
+    /// [`LeadsError`] when there is no such response.
+    pub fn reregister(&self, id: &str) -> Result<(), LeadsError> {
+        self.services.linkedin.register_again(id)
+    }
+
+    /// The notices with a number above `after` in the order of sending; with `all`, those too that nobody has subscribed
+    /// to. As served at `GET /_sandbox/linkedin/notices`.
+    pub fn notices(&self, after: u64, all: bool) -> Vec<Notice> {
+        self.services.linkedin.notices(after, all)
+    }
+
+    /// Sends the notices that are due, each with three seconds to be acknowledged.
+    pub async fn deliver(&self) {
+        self.services.linkedin.deliver().await;
+    }
+
+    /// How the webhooks stand.
+    pub fn webhooks(&self) -> Vec<WebhookState> {
+        self.services.linkedin.webhooks()
+    }
+
+    /// Challenges the webhooks whose two hours are over, or with `all` every one, blocked ones included.
+    pub async fn challenge_webhooks(&self, all: bool) -> Vec<WebhookState> {
+        self.services.linkedin.challenge_webhooks(all).await
     }
 
     /// The Dataverse service, to look at its rows.

@@ -10,6 +10,8 @@ use serde_json::{Value, json};
 const CLASSES_MAX: usize = 128;
 /// The class of what is not told apart.
 const OTHER: &str = "other";
+/// At most so many owners are told apart; further ones are only in the totals.
+const OWNERS_MAX: usize = 20_100;
 /// Statuses 100 to 599 are counted one by one.
 const STATUSES: usize = 500;
 
@@ -18,6 +20,24 @@ const STATUSES: usize = 500;
 pub(crate) struct ServiceStats {
     total: Counters,
     classes: RwLock<HashMap<Box<str>, Arc<Counters>>>,
+    /// Requests for the responses of each owner.
+    owners: RwLock<HashMap<Box<str>, Arc<Gauge>>>,
+}
+
+/// How many requests there were, and were at once.
+#[derive(Debug, Default)]
+pub(crate) struct Gauge {
+    requests: AtomicU64,
+    in_flight: AtomicU64,
+    in_flight_peak: AtomicU64,
+}
+
+impl Gauge {
+    fn enter(&self) {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        let now = self.in_flight.fetch_add(1, Ordering::Relaxed) + 1;
+        self.in_flight_peak.fetch_max(now, Ordering::Relaxed);
+    }
 }
 
 /// Counters of one route class.
@@ -86,11 +106,26 @@ impl Counters {
 
 impl ServiceStats {
     /// Counts a request in; the guard counts it out, also when the peer goes away.
-    pub(crate) fn enter(self: &Arc<Self>, class: &str) -> InFlight {
+    pub(crate) fn enter(self: &Arc<Self>, class: &str, owner: Option<&str>) -> InFlight {
         let counters = self.class(class);
         self.total.enter();
         counters.enter();
-        InFlight { service: Arc::clone(self), class: counters }
+        let owner = owner.and_then(|owner| self.owner(owner));
+        if let Some(owner) = &owner {
+            owner.enter();
+        }
+        InFlight { service: Arc::clone(self), class: counters, owner }
+    }
+
+    fn owner(&self, owner: &str) -> Option<Arc<Gauge>> {
+        if let Some(found) = self.owners.read().unwrap_or_else(PoisonError::into_inner).get(owner) {
+            return Some(Arc::clone(found));
+        }
+        let mut owners = self.owners.write().unwrap_or_else(PoisonError::into_inner);
+        if owners.len() >= OWNERS_MAX && !owners.contains_key(owner) {
+            return None;
+        }
+        Some(Arc::clone(owners.entry(owner.into()).or_default()))
     }
 
     fn class(&self, class: &str) -> Arc<Counters> {
@@ -105,6 +140,8 @@ impl ServiceStats {
     /// Sets every counter back to zero.
     pub(crate) fn reset(&self) {
         self.total.reset();
+        // Requests in flight keep their gauge; from now on others count.
+        self.owners.write().unwrap_or_else(PoisonError::into_inner).clear();
         self.classes.write().unwrap_or_else(PoisonError::into_inner).retain(|_, counters| {
             counters.reset();
             counters.in_flight.load(Ordering::Relaxed) > 0
@@ -118,6 +155,19 @@ impl ServiceStats {
             classes.iter().map(|(class, counters)| (&**class, counters.to_json())).collect();
         let mut total = self.total.to_json();
         total["routes"] = json!(routes);
+        let owners = self.owners.read().unwrap_or_else(PoisonError::into_inner);
+        if !owners.is_empty() {
+            let peak = |gauge: &Gauge| gauge.in_flight_peak.load(Ordering::Relaxed);
+            total["owner_concurrency_peak"] = owners.values().map(|gauge| peak(gauge)).max().into();
+            let owners: BTreeMap<&str, Value> = owners
+                .iter()
+                .map(|(owner, gauge)| {
+                    let requests = gauge.requests.load(Ordering::Relaxed);
+                    (&**owner, json!({"requests": requests, "concurrency_peak": peak(gauge)}))
+                })
+                .collect();
+            total["owners"] = json!(owners);
+        }
         total
     }
 }
@@ -127,6 +177,7 @@ impl ServiceStats {
 pub(crate) struct InFlight {
     service: Arc<ServiceStats>,
     class: Arc<Counters>,
+    owner: Option<Arc<Gauge>>,
 }
 
 impl InFlight {
@@ -147,6 +198,9 @@ impl Drop for InFlight {
     fn drop(&mut self) {
         self.service.total.in_flight.fetch_sub(1, Ordering::Relaxed);
         self.class.in_flight.fetch_sub(1, Ordering::Relaxed);
+        if let Some(owner) = &self.owner {
+            owner.in_flight.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }
 
@@ -157,7 +211,7 @@ mod tests {
     #[test]
     fn requests_are_counted_by_class_status_and_peak() {
         let stats = Arc::new(ServiceStats::default());
-        let (one, two) = (stats.enter("a"), stats.enter("b"));
+        let (one, two) = (stats.enter("a", None), stats.enter("b", None));
         one.answered(200, 10);
         drop(one);
         two.answered(429, 5);
@@ -175,10 +229,25 @@ mod tests {
     }
 
     #[test]
+    fn the_peak_of_each_owner_is_kept_apart() {
+        let stats = Arc::new(ServiceStats::default());
+        assert!(stats.to_json().get("owners").is_none());
+        let first = [stats.enter("a", Some("x")), stats.enter("a", Some("x")), stats.enter("a", Some("y"))];
+        drop(first);
+        drop(stats.enter("a", Some("y")));
+        let json = stats.to_json();
+        assert_eq!(json["owners"]["x"], json!({"requests": 2, "concurrency_peak": 2}));
+        assert_eq!(json["owners"]["y"], json!({"requests": 2, "concurrency_peak": 1}));
+        assert_eq!((&json["owner_concurrency_peak"], &json["concurrency_peak"]), (&json!(2), &json!(3)));
+        stats.reset();
+        assert!(stats.to_json().get("owners").is_none());
+    }
+
+    #[test]
     fn route_classes_are_bounded() {
         let stats = Arc::new(ServiceStats::default());
         for class in 0..CLASSES_MAX + 10 {
-            drop(stats.enter(&class.to_string()));
+            drop(stats.enter(&class.to_string(), Some(&class.to_string())));
         }
         assert_eq!(stats.to_json()["routes"][OTHER]["requests"], 10);
     }

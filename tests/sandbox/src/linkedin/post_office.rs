@@ -251,6 +251,24 @@ impl LinkedIn {
         self.post_office().outbox.list(after, all, reorder)
     }
 
+    /// Ends once there is a subscription.
+    pub(crate) async fn first_subscription(&self) {
+        // A notice that nobody waited for is kept for the first who does, so none is missed.
+        self.subscribed.notified().await;
+    }
+
+    /// Counters, as the control surface shows them.
+    pub(crate) fn stats(&self) -> serde_json::Value {
+        // Counted first: no lock is ever taken while the post office is held.
+        let responses = self.response_count();
+        let office = self.post_office();
+        serde_json::json!({
+            "responses": responses,
+            "subscriptions": office.subscriptions.iter().count(),
+            "notices": office.outbox.issued(),
+        })
+    }
+
     /// How the webhooks stand.
     pub(crate) fn webhooks(&self) -> Vec<WebhookState> {
         self.post_office().subscriptions.iter().map(Subscription::state).collect()
