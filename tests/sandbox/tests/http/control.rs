@@ -50,11 +50,21 @@ async fn expectations_are_streamed_one_line_per_response() {
         world.running.expected().map(|one| serde_json::to_value(one).unwrap()).collect();
     assert_eq!((lines.len(), &lines), (2_500, &library));
     let names: Vec<&String> = lines[0].as_object().unwrap().keys().collect();
-    let wanted = ["id", "account", "testLead", "email", "phone", "firstName", "lastName", "submittedAt"];
-    assert!(
-        wanted.iter().all(|name| names.iter().any(|known| known == name)) && names.len() == 8,
-        "{names:?}"
-    );
+    let wanted = [
+        "account",
+        "email",
+        "firstName",
+        "form",
+        "id",
+        "kind",
+        "lastName",
+        "owner",
+        "phone",
+        "submittedAt",
+        "testLead",
+        "version",
+    ];
+    assert_eq!(names, wanted);
 }
 
 #[tokio::test]
@@ -69,4 +79,23 @@ async fn reconciling_an_empty_dataverse_misses_every_response_but_test_leads() {
     );
     assert_eq!(result["missing_ids"].as_array().unwrap().len(), 20);
     assert_eq!(serde_json::to_value(world.running.reconcile()).unwrap(), result);
+}
+
+#[tokio::test]
+async fn requests_for_responses_are_counted_by_owner() {
+    let world = World::small().await;
+    world.fault("transport.linkedin.latency_ms=30");
+    let second = BY_OWNER.replace("503000101", "503000102");
+    tokio::join!(world.ok(BY_OWNER), world.ok(BY_OWNER), world.ok(&second));
+    world.ok("/rest/leadForms/4400100").await;
+    let stats = world.running.stats()["transport"]["linkedin"].clone();
+    assert_eq!(
+        stats["owners"],
+        json!({
+            "sponsoredAccount:503000101": {"requests": 2, "concurrency_peak": 2},
+            "sponsoredAccount:503000102": {"requests": 1, "concurrency_peak": 1},
+        })
+    );
+    assert_eq!((&stats["owner_concurrency_peak"], &stats["concurrency_peak"]), (&json!(2), &json!(3)));
+    assert_eq!(stats["routes"]["GET /rest/leadFormResponses"]["requests"], 3);
 }

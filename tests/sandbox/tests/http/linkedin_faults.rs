@@ -125,3 +125,44 @@ async fn unknown_fields_and_enum_values_appear_when_switched_on() {
     assert_eq!(forms[0]["state"], "PUBLISHED_ELSEWHERE");
     assert!(forms.iter().all(|form: &Value| form.get("audienceSketch").is_some()));
 }
+
+#[tokio::test]
+async fn a_members_quota_has_its_own_text_and_three_bodies() {
+    let world = World::small().await;
+    world.fault("linkedin.member_daily_quota=1");
+    assert_eq!(world.get(BY_OWNER).await.0, 200);
+    let (status, named) = world.get(BY_OWNER).await;
+    assert_eq!(status, 429);
+    let text = "Resource level throttle MEMBER DAY limit for calls to this resource is reached.";
+    assert_eq!(named, json!({"status": 429, "serviceErrorCode": 101, "message": text}));
+    world.fault("linkedin.quota_body=documented");
+    let text = "Resource level throttle limit for calls to this resource is reached.";
+    assert_eq!(world.get(BY_OWNER).await.1["message"], text);
+    world.fault("linkedin.quota_body=html");
+    let response = world.call(BY_OWNER).send().await.unwrap();
+    assert_eq!(
+        (response.status().as_u16(), &response.headers()["content-type"]),
+        (429, &"text/html".parse().unwrap())
+    );
+    assert!(response.text().await.unwrap().starts_with("<html>"));
+}
+
+#[tokio::test]
+async fn unknown_members_and_values_are_everywhere_when_switched_on() {
+    let world = World::small().await;
+    for switch in ["unknown_fields", "unknown_enums", "unknown_answers", "unknown_lead_type"] {
+        world.fault(&format!("linkedin.{switch}=true"));
+    }
+    let path = format!("{BY_OWNER}&fields=id,leadType,formResponse,form");
+    let all = world.sweep(&path, 100).await;
+    assert!(all.iter().any(|one| one["leadType"] == "LEAD_ELSEWHERE"));
+    let plain = world.elements(BY_OWNER).await;
+    assert!(plain.iter().all(|one| one.get("intakeNote").is_some()));
+    let answers = || all.iter().flat_map(|one| one["formResponse"]["answers"].as_array().unwrap());
+    assert!(answers().any(|answer| answer["answerDetails"].get("sliderAnswer").is_some()));
+    assert!(answers().all(|answer| answer["answeredFrom"] == "PROFILE"));
+    let questions = || all.iter().flat_map(|one| one["form"]["content"]["questions"].as_array().unwrap());
+    assert!(questions().any(|question| question["predefinedField"] == "JOB_TITLE_ELSEWHERE"));
+    assert!(all.iter().any(|one| one["form"]["state"] == "PUBLISHED_ELSEWHERE"));
+    assert!(all.iter().all(|one| one["form"].get("audienceSketch").is_some()));
+}

@@ -151,3 +151,28 @@ async fn entra_issues_tokens_for_the_dataverse_origin() {
     let elsewhere = world.client.post(format!("http://{}/{tenant}/oauth2/token", world.running.entra));
     assert_eq!(reply(elsewhere).await.0, 404);
 }
+
+#[tokio::test]
+async fn a_refreshed_token_can_be_refused_for_a_while() {
+    let world = World::small().await;
+    world.fault("linkedin.fresh_token_refused_s=5");
+    let form = "grant_type=refresh_token&refresh_token=sandbox-linkedin-refresh\
+                &client_id=sandbox-linkedin-client&client_secret=sandbox-linkedin-secret%3D%3D";
+    let url = format!("http://{}/oauth/v2/accessToken", world.running.linkedin);
+    let request =
+        world.client.post(url).header("content-type", "application/x-www-form-urlencoded").body(form);
+    let (_, issued) = reply(request).await;
+    let token = format!("Bearer {}", issued["access_token"].as_str().unwrap());
+    let call = async || {
+        let request = world
+            .bare("/rest/adAccounts?q=search")
+            .header("authorization", &token)
+            .header("linkedin-version", "202609")
+            .header("x-restli-protocol-version", "2.0.0");
+        reply(request).await
+    };
+    let (status, body) = call().await;
+    assert_eq!((status, &body["serviceErrorCode"]), (401, &json!(65_601)));
+    world.clock.advance(5_000);
+    assert_eq!(call().await.0, 200);
+}
