@@ -42,7 +42,7 @@ struct Scope {
 }
 
 impl Scope {
-    fn read(query: Option<&str>) -> Result<Self, Response> {
+    fn read(query: Option<&str>) -> Result<Self, Refusal> {
         let mut scope = Self::default();
         for (name, value) in url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
             let understood = match &*name {
@@ -52,7 +52,7 @@ impl Scope {
             };
             if !understood {
                 let message = "the query is not understood; it may hold all=true and after=<number>";
-                return Err(refuse(StatusCode::BAD_REQUEST, message));
+                return Err(Refusal(StatusCode::BAD_REQUEST, message.to_owned()));
             }
         }
         Ok(scope)
@@ -62,7 +62,7 @@ impl Scope {
 async fn arrive(State(services): State<Services>, request: Request) -> Response {
     let arrival: Arrival = match read(request).await {
         Ok(arrival) => arrival,
-        Err(refusal) => return refusal,
+        Err(refusal) => return refusal.answer(),
     };
     match services.linkedin().arrive(&arrival) {
         Ok(ids) => {
@@ -76,14 +76,14 @@ async fn arrive(State(services): State<Services>, request: Request) -> Response 
 async fn withdraw(State(services): State<Services>, request: Request) -> Response {
     match read::<Which>(request).await {
         Ok(which) => changed(&services, services.linkedin().withdraw(&which.id)).await,
-        Err(refusal) => refusal,
+        Err(refusal) => refusal.answer(),
     }
 }
 
 async fn register_again(State(services): State<Services>, request: Request) -> Response {
     match read::<Which>(request).await {
         Ok(which) => changed(&services, services.linkedin().register_again(&which.id)).await,
-        Err(refusal) => refusal,
+        Err(refusal) => refusal.answer(),
     }
 }
 
@@ -100,7 +100,7 @@ async fn changed(services: &Services, change: Result<(), LeadsError>) -> Respons
 async fn notices(State(services): State<Services>, RawQuery(query): RawQuery) -> Response {
     match Scope::read(query.as_deref()) {
         Ok(scope) => serialised(&services.linkedin().notices(scope.after, scope.all)),
-        Err(refusal) => refusal,
+        Err(refusal) => refusal.answer(),
     }
 }
 
@@ -116,7 +116,7 @@ async fn webhooks(State(services): State<Services>) -> Response {
 async fn challenges(State(services): State<Services>, RawQuery(query): RawQuery) -> Response {
     match Scope::read(query.as_deref()) {
         Ok(scope) => serialised(&services.linkedin().challenge_webhooks(scope.all).await),
-        Err(refusal) => refusal,
+        Err(refusal) => refusal.answer(),
     }
 }
 
@@ -127,12 +127,21 @@ fn serialised(value: &impl serde::Serialize) -> Response {
     }
 }
 
-async fn read<T: DeserializeOwned>(request: Request) -> Result<T, Response> {
+/// Why a call was refused.
+struct Refusal(StatusCode, String);
+
+impl Refusal {
+    fn answer(&self) -> Response {
+        refuse(self.0, &self.1)
+    }
+}
+
+async fn read<T: DeserializeOwned>(request: Request) -> Result<T, Refusal> {
     let body = to_bytes(request.into_body(), BODY_BYTES_MAX).await;
-    let body =
-        body.map_err(|_| refuse(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large or was cut off"))?;
-    serde_json::from_slice(&body)
-        .map_err(|error| refuse(StatusCode::BAD_REQUEST, &format!("the body is not understood: {error}")))
+    let cut_off =
+        || Refusal(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large or was cut off".to_owned());
+    serde_json::from_slice(&body.map_err(|_| cut_off())?)
+        .map_err(|error| Refusal(StatusCode::BAD_REQUEST, format!("the body is not understood: {error}")))
 }
 
 fn refuse_leads(error: LeadsError) -> Response {

@@ -141,7 +141,7 @@ impl Directory {
 
     /// The member's role on a Page, unless a switch says another. Those with forms of their own can all be read.
     pub(crate) fn page_role(&self, page: u64) -> &'static str {
-        match (page < self.organizations, page % 2 == 0) {
+        match (page < self.organizations, page.is_multiple_of(2)) {
             (true, true) => "CONTENT_ADMINISTRATOR",
             (false, true) => "LEAD_GEN_FORMS_MANAGER",
             (_, false) => "ADMINISTRATOR",

@@ -91,7 +91,7 @@ async fn answer(service: &Shared, parts: &axum::http::request::Parts, body: &[u8
         Ok(Reply::Subscribe(wish)) => match service.subscribe(*wish).await {
             Ok(subscription) => {
                 let filled = service.faults.get().linkedin.notices.filled_body;
-                let body = filled.then(|| subscription.object().to_string().into_bytes()).unwrap_or_default();
+                let body = if filled { subscription.object().to_string().into_bytes() } else { Vec::new() };
                 Answer { status: 201, body, created_id: Some(subscription.id), ..Answer::default() }
             }
             Err(problem) => refusal(&problem),

@@ -11,7 +11,7 @@ use super::forms_api::Owner;
 use super::kind::{Holder, Kind};
 use super::problem::Problem;
 use super::responses_api::kind_of;
-use super::subscriptions::{self, Wish};
+use super::subscriptions::{self, Subscription, Wish};
 
 const LEADS: &[&str] = &["r_marketing_leadgen_automation"];
 const FIELDS: &[&str] = &["id", "webhook", "owner", "leadType", "versionedForm", "associatedEntity"];
@@ -134,7 +134,7 @@ impl LinkedIn {
             .filter(|one| wanted(one.wish.holder) && kind.is_none_or(|kind| kind == one.wish.holder.kind()))
             .skip(bounded(offset.start))
             .take(bounded(offset.count))
-            .map(|one| one.object())
+            .map(Subscription::object)
             .map(|object| {
                 call.query.fields.as_ref().map_or_else(|| object.clone(), |fields| fields.apply(&object))
             })

@@ -6,6 +6,7 @@ mod client;
 mod control;
 mod directory;
 mod linkedin_faults;
+mod model;
 mod notices;
 mod oauth;
 mod organic;
