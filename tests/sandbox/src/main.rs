@@ -14,11 +14,16 @@ Examples:
   sluice-sandbox
   sluice-sandbox --port 0 --responses 100000 --accounts 5 --seed 7
   sluice-sandbox --error-rate 20 --linkedin-latency-ms 40 --dataverse-latency-ms 80
+  sluice-sandbox --accounts 300 --organizations 20 --organic-responses 5000
   sluice-sandbox --fault linkedin.forbidden_accounts=[503000102] --fault linkedin.total=false
+  sluice-sandbox --fault linkedin.notices.duplicate_rate=5 --fault linkedin.retention_days_by_kind.SPONSORED=90
   curl http://127.0.0.1:4010/_sandbox/faults
   curl -X PATCH http://127.0.0.1:4010/_sandbox/faults -d '{\"transport\":{\"linkedin\":{\"latency_ms\":250}}}'
   curl http://127.0.0.1:4010/_sandbox/stats
   curl http://127.0.0.1:4010/_sandbox/reconcile
+  curl -X POST http://127.0.0.1:4010/_sandbox/linkedin/arrive -d '{\"owner\":503000101,\"kind\":\"SPONSORED\",\"count\":3}'
+  curl -X POST http://127.0.0.1:4010/_sandbox/linkedin/withdraw -d '{\"id\":\"<id of a response>\"}'
+  curl 'http://127.0.0.1:4010/_sandbox/linkedin/notices?all=true'
 
 Credentials (fixed and public, nothing real is behind them):
   LinkedIn access tokens  sandbox-linkedin-token     every scope

@@ -153,6 +153,29 @@ mod tests {
     }
 
     #[test]
+    fn a_faithful_copy_of_pages_has_no_difference_either() {
+        let options = Options {
+            responses: 90,
+            organizations: 2,
+            organic_responses: 600,
+            clock: Clock::manual(NOW_MS).0,
+            ..Options::default()
+        };
+        let linkedin = LinkedIn::new(&options, FaultsCell::default());
+        let mut rows = good_rows(&linkedin);
+        let count = rows.len() as u64;
+        assert!(count > 650 && count < 690, "{count}");
+        let whole = Reconciliation { responses: count, leads: count, ..Reconciliation::default() };
+        assert_eq!(compare(&linkedin, &rows), whole);
+        let gone = rows.pop().unwrap();
+        let result = compare(&linkedin, &rows);
+        let missing = (0..690).filter_map(|index| linkedin.known(index));
+        let missing =
+            missing.map(|known| known.expected).find(|one| one.id == result.missing_ids[0]).unwrap();
+        assert_eq!((missing.account, missing.email.trim()), (0, gone["emailaddress1"].as_str().unwrap()));
+    }
+
+    #[test]
     fn each_difference_is_counted_and_named() {
         let linkedin = linkedin(Faults::default());
         let mut rows = good_rows(&linkedin);

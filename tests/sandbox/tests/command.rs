@@ -47,8 +47,10 @@ async fn it_says_where_the_services_are_and_ends_cleanly_when_told_to() {
 
 #[tokio::test]
 async fn mistakes_are_named_and_end_with_code_two() {
-    let rows: [(&[&str], &str); 5] = [
+    let rows: [(&[&str], &str); 7] = [
         (&["--responses", "0"], "option responses is 0, must be 1 to 10000000"),
+        (&["--organizations", "10001"], "option organizations is 10001, must be 0 to 10000"),
+        (&["--fault", "linkedin.notices.tries_max=0"], "linkedin.notices.tries_max must be 1 to 100"),
         (&["--fault", "linkedin.totl=true"], "totl"),
         (&["--fault", "latency"], "PATH=VALUE"),
         (&["--linkedin-latency-ms", "60001"], "transport.linkedin.latency_ms"),
@@ -64,12 +66,33 @@ async fn mistakes_are_named_and_end_with_code_two() {
 }
 
 #[tokio::test]
+async fn it_takes_as_many_owners_as_it_says() {
+    let owners =
+        ["--accounts", "300", "--organizations", "40", "--organic-responses", "120", "--responses", "900"];
+    let (_child, printed) = start(&owners).await;
+    let ready: Value = serde_json::from_str(printed.last().unwrap().strip_prefix("ready ").unwrap()).unwrap();
+    let url = format!("{}/_sandbox/expected", ready["control"].as_str().unwrap());
+    rustls::crypto::ring::default_provider().install_default().unwrap();
+    let text = reqwest::get(url).await.unwrap().text().await.unwrap();
+    let owners: std::collections::BTreeSet<u64> = text
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["owner"].as_u64().unwrap())
+        .collect();
+    assert_eq!((text.lines().count(), owners.len()), (1_020, 340));
+}
+
+#[tokio::test]
 async fn help_shows_examples_and_credentials() {
     let output = command(&["--help"]).output().await.unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    for wanted in
-        ["Examples:", "--responses", "sandbox-linkedin-token", "00000000-0000-4000-8000-00000000a001"]
-    {
+    for wanted in [
+        "Examples:",
+        "--responses",
+        "--organic-responses",
+        "linkedin/arrive",
+        "sandbox-linkedin-token",
+        "00000000-0000-4000-8000-00000000a001",
+    ] {
         assert!(text.contains(wanted), "{wanted}");
     }
 }
