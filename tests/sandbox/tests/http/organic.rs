@@ -161,6 +161,21 @@ async fn roles_on_the_page_decide_per_kind() {
 }
 
 #[tokio::test]
+async fn roles_name_their_organization_in_three_ways() {
+    let world = world().await;
+    for key in ["organization", "organizationTarget", "organizationalTarget"] {
+        world.fault(&format!("linkedin.acl_organization_key={key}"));
+        let acls = world.elements("/rest/organizationAcls?q=roleAssignee").await;
+        let known = ["organization", "organizationTarget", "organizationalTarget"];
+        for acl in &acls {
+            let named: Vec<&str> = known.into_iter().filter(|name| acl.get(name).is_some()).collect();
+            assert_eq!(named, [key]);
+            assert!(acl[key].as_str().unwrap().starts_with("urn:li:organization:"));
+        }
+    }
+}
+
+#[tokio::test]
 async fn forbidden_and_revoked_pages_are_refused_and_others_go_on() {
     let world = world().await;
     world.fault("linkedin.forbidden_organizations=[90021]");
