@@ -37,7 +37,8 @@ pub struct LinkedInFaults {
     pub forbidden_accounts: BTreeSet<u64>,
     /// Ids of the organizations whose Page, forms and responses are refused with 403; the role list still shows them.
     pub forbidden_organizations: BTreeSet<u64>,
-    /// Ids of the organizations whose role shows as `REVOKED`; their Page, forms and responses are refused with 403.
+    /// Ids of the organizations whose role shows as `REVOKED`; their Page, forms and responses are refused with 403, and so
+    /// are the responses of the ad accounts that they are the Page of.
     pub revoked_organizations: BTreeSet<u64>,
     /// The member's role by organization id, over the ones given out. EVENT leads need `ADMINISTRATOR` or
     /// `CONTENT_ADMINISTRATOR`.
