@@ -196,6 +196,10 @@ mod tests {
         let refuse = |patch| Faults::default().patched(&patch).unwrap_err().to_string();
         assert!(refuse(json!({"linkedin": {"totl": true}})).contains("totl"));
         assert!(refuse(json!({"linkedin": {"count_max": 0}})).contains("linkedin.count_max"));
+        assert!(refuse(json!({"linkedin": {"page_roles": {"90021": "OWNER"}}})).contains("page_roles.90021"));
+        assert!(
+            refuse(json!({"linkedin": {"notices": {"delay_ms": 86_400_001}}})).contains("notices.delay_ms")
+        );
         assert!(
             refuse(json!({"transport": {"dataverse": {"latency_ms": 60_001}}}))
                 .contains("transport.dataverse.latency_ms")

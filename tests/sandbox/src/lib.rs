@@ -26,7 +26,9 @@ pub use faults::{EntraFaults, Faults, FaultsError, Transport, TransportFaults};
 pub use linkedin::{
     Arrival, ExpectedResponse, Kind, LeadAction, LeadsError, Notice, NoticeState, WebhookState,
 };
-pub use linkedin_faults::{BadSignature, LinkedInFaults, NoticeFaults, OrganicEntity, QuotaBody};
+pub use linkedin_faults::{
+    AclOrganizationKey, BadSignature, LinkedInFaults, NoticeFaults, OrganicEntity, QuotaBody,
+};
 pub use options::{
     ACCOUNTS_MAX, ANCHOR_AGE_MS, Credentials, DAYS_MAX, FORMS_PER_ACCOUNT_MAX, ORGANIZATIONS_MAX, Options,
     RESPONSES_MAX,

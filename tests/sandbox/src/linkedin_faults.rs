@@ -8,6 +8,19 @@ use crate::clock::Date;
 use crate::faults::{FaultsError, bounds};
 use crate::linkedin::Kind;
 
+/// Roles that a member can have on a Page.
+/// <https://learn.microsoft.com/en-us/linkedin/marketing/lead-sync/leadsync>
+pub(crate) const PAGE_ROLES: &[&str] = &[
+    "ADMINISTRATOR",
+    "DIRECT_SPONSORED_CONTENT_POSTER",
+    "RECRUITING_POSTER",
+    "LEAD_CAPTURE_ADMINISTRATOR",
+    "LEAD_GEN_FORMS_MANAGER",
+    "ANALYST",
+    "CURATOR",
+    "CONTENT_ADMINISTRATOR",
+];
+
 /// Behaviour of LinkedIn. A rate is "one in so many"; 0 means never.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -24,11 +37,14 @@ pub struct LinkedInFaults {
     pub forbidden_accounts: BTreeSet<u64>,
     /// Ids of the organizations whose Page, forms and responses are refused with 403; the role list still shows them.
     pub forbidden_organizations: BTreeSet<u64>,
-    /// Ids of the organizations whose role shows as `REVOKED`; their Page, forms and responses are refused with 403.
+    /// Ids of the organizations whose role shows as `REVOKED`; their Page, forms and responses are refused with 403, and so
+    /// are the responses of the ad accounts that they are the Page of.
     pub revoked_organizations: BTreeSet<u64>,
     /// The member's role by organization id, over the ones given out. EVENT leads need `ADMINISTRATOR` or
     /// `CONTENT_ADMINISTRATOR`.
     pub page_roles: BTreeMap<u64, String>,
+    /// What the organization of a role is called.
+    pub acl_organization_key: AclOrganizationKey,
     /// Sunset dates by version (`"202609": "2026-11-01"`), over or beside the built-in table.
     pub sunset: BTreeMap<String, String>,
     /// An access token is answered as expired (401, 65602) once it is so many seconds old. Absent: its own lifetime.
@@ -84,6 +100,7 @@ impl Default for LinkedInFaults {
             forbidden_organizations: BTreeSet::new(),
             revoked_organizations: BTreeSet::new(),
             page_roles: BTreeMap::new(),
+            acl_organization_key: AclOrganizationKey::default(),
             sunset: BTreeMap::new(),
             require_refresh_after_s: None,
             fresh_token_refused_s: 0,
@@ -171,6 +188,29 @@ pub enum BadSignature {
     Header,
 }
 
+/// What the organization of a role is called: the versioned API's word, or one of the older ones.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum AclOrganizationKey {
+    /// `organization`.
+    #[default]
+    Organization,
+    /// `organizationTarget`.
+    OrganizationTarget,
+    /// `organizationalTarget`.
+    OrganizationalTarget,
+}
+
+impl AclOrganizationKey {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Organization => "organization",
+            Self::OrganizationTarget => "organizationTarget",
+            Self::OrganizationalTarget => "organizationalTarget",
+        }
+    }
+}
+
 /// The body of the 429 of a spent quota.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -216,6 +256,9 @@ impl LinkedInFaults {
         if !(1..=100).contains(&self.notices.tries_max) {
             return Err(bounds("linkedin.notices.tries_max", "1 to 100"));
         }
+        if let Some((id, _)) = self.page_roles.iter().find(|(_, role)| !PAGE_ROLES.contains(&role.as_str())) {
+            return Err(bounds(format!("linkedin.page_roles.{id}"), "a role on a Page, such as ANALYST"));
+        }
         for (version, date) in &self.sunset {
             let version_ok = version.len() == 6 && version.bytes().all(|b| b.is_ascii_digit());
             if !version_ok || Date::parse(date).is_none() {
@@ -226,5 +269,29 @@ impl LinkedInFaults {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    #[test]
+    fn every_switch_is_described() {
+        let page = include_str!("../../../docs/sandbox.md");
+        let switches = serde_json::to_value(LinkedInFaults::default()).unwrap();
+        for (name, value) in switches.as_object().unwrap() {
+            let paths: Vec<String> = match value {
+                Value::Object(inner) if name == "notices" => {
+                    inner.keys().map(|key| format!("`notices.{key}`")).collect()
+                }
+                _ => vec![format!("`{name}`")],
+            };
+            for path in paths {
+                assert!(page.contains(&path), "{path}");
+            }
+        }
     }
 }

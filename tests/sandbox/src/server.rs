@@ -306,7 +306,7 @@ impl Running {
     }
 
     /// The notices with a number above `after` in the order of sending; with `all`, those too that nobody has subscribed
-    /// to. As served at `GET /_sandbox/linkedin/notices`.
+    /// to. At most 10,000, those with the lowest numbers. As served at `GET /_sandbox/linkedin/notices`.
     pub fn notices(&self, after: u64, all: bool) -> Vec<Notice> {
         self.services.linkedin.notices(after, all)
     }

@@ -112,10 +112,24 @@ impl Call {
         Err(Problem::no_role(&format!("urn:li:organization:{organization_id}")))
     }
 
+    /// The account with an id, if the member may read its leads: that takes a role on its Page too.
+    pub(crate) fn lead_role(&self, service: &LinkedIn, account_id: u64) -> Result<u64, Problem> {
+        let account = self.role(service, account_id)?;
+        let (faults, organization) = (&self.faults.linkedin, directory::organization_id(account));
+        let revoked = faults.revoked_organizations.contains(&organization);
+        // An account without a Page has no leads, which is no question of roles.
+        if service.directory.has_page(account)
+            && (revoked || !service.page_opens(faults, account, Kind::Sponsored))
+        {
+            return Err(Problem::no_role(&format!("urn:li:organization:{organization}")));
+        }
+        Ok(account)
+    }
+
     /// Checks that the member may read the leads of a slice.
     pub(crate) fn holder_role(&self, service: &LinkedIn, holder: Holder) -> Result<(), Problem> {
         match holder {
-            Holder::Account(account) => self.role(service, directory::account_id(account)).map(drop),
+            Holder::Account(account) => self.lead_role(service, directory::account_id(account)).map(drop),
             Holder::Page(page, kind) => {
                 self.page_for(service, directory::organization_id(page), kind).map(drop)
             }

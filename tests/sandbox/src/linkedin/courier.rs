@@ -13,7 +13,7 @@ use super::notice::Notice;
 use super::signature;
 
 /// A webhook has so long to answer; documented for challenges, and taken for notices too.
-const DEADLINE: Duration = Duration::from_secs(3);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(3);
 /// Largest answer to a challenge in bytes.
 const ANSWER_BYTES_MAX: usize = 4_096;
 
@@ -55,8 +55,13 @@ pub(crate) async fn post(notice: &Notice) -> bool {
     request.send().await.is_ok_and(|response| response.status().is_success())
 }
 
-/// Challenges a webhook with a code; why it failed, where it did.
-pub(crate) async fn challenge(webhook: &Url, code: &str, client_secret: &str) -> Result<(), &'static str> {
+/// Challenges a webhook with a code, to be answered within `deadline`; why it failed, where it did.
+pub(crate) async fn challenge(
+    webhook: &Url,
+    code: &str,
+    client_secret: &str,
+    deadline: Duration,
+) -> Result<(), &'static str> {
     let Some(client) = client() else { return Err("no HTTP client could be made") };
     let mut url = webhook.clone();
     url.query_pairs_mut().append_pair("challengeCode", code);
@@ -72,7 +77,7 @@ pub(crate) async fn challenge(webhook: &Url, code: &str, client_secret: &str) ->
         body(response).await
     };
     // The client's own deadline covers the head and the body apart; this one covers both.
-    let answer = tokio::time::timeout(DEADLINE, ask).await.map_err(|_| "it took longer than 3 seconds")??;
+    let answer = tokio::time::timeout(deadline, ask).await.map_err(|_| "it took too long")??;
     let answer: Value = serde_json::from_slice(&answer).map_err(|_| "its answer is not JSON")?;
     if answer["challengeCode"] != code {
         return Err("its answer does not repeat the challenge code");
@@ -92,4 +97,18 @@ async fn body(mut response: Response) -> Result<Vec<u8>, &'static str> {
         }
     }
     Ok(body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_webhook_that_says_nothing_fails_at_the_deadline() {
+        let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = Url::parse(&format!("http://{}/", silent.local_addr().unwrap())).unwrap();
+        let answer = challenge(&url, "code", "secret", Duration::from_millis(20)).await;
+        assert_eq!(answer, Err("it took too long"));
+        assert_eq!(DEADLINE, Duration::from_secs(3));
+    }
 }

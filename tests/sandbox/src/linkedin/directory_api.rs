@@ -7,6 +7,7 @@ use super::call::{ACCOUNT_COUNT_MAX, Call, Endpoint, page_token};
 use super::directory::{self, ACCOUNT_STATUSES};
 use super::problem::Problem;
 use super::query::Value as Parameter;
+use crate::linkedin_faults::PAGE_ROLES;
 
 pub(crate) const ADS: &[&str] = &["r_ads", "rw_ads"];
 const PAGES: &[&str] = &["r_organization_admin", "rw_organization_admin"];
@@ -24,18 +25,17 @@ const ACCOUNT_FIELDS: &[&str] = &[
     "changeAuditStamps",
 ];
 const USER_FIELDS: &[&str] = &["account", "user", "role", "changeAuditStamps"];
-const ACL_FIELDS: &[&str] = &["roleAssignee", "organization", "role", "state", "created", "lastModified"];
-const ORGANIZATION_FIELDS: &[&str] = &["id", "localizedName", "vanityName", "name"];
-const PAGE_ROLES: &[&str] = &[
-    "ADMINISTRATOR",
-    "DIRECT_SPONSORED_CONTENT_POSTER",
-    "RECRUITING_POSTER",
-    "LEAD_CAPTURE_ADMINISTRATOR",
-    "LEAD_GEN_FORMS_MANAGER",
-    "ANALYST",
-    "CURATOR",
-    "CONTENT_ADMINISTRATOR",
+const ACL_FIELDS: &[&str] = &[
+    "roleAssignee",
+    "organization",
+    "organizationTarget",
+    "organizationalTarget",
+    "role",
+    "state",
+    "created",
+    "lastModified",
 ];
+const ORGANIZATION_FIELDS: &[&str] = &["id", "localizedName", "vanityName", "name"];
 const ACL_STATES: &[&str] = &["APPROVED", "REQUESTED", "REJECTED", "REVOKED"];
 
 const ACCOUNTS_SEARCH: Endpoint =
@@ -123,7 +123,16 @@ impl LinkedIn {
         let wanted = |acl: &Value| {
             state.is_none_or(|state| acl["state"] == state) && role.is_none_or(|role| acl["role"] == role)
         };
-        let acls = pages.chain([revoked]).chain(requested).filter(wanted).collect();
+        let key = call.faults.linkedin.acl_organization_key.name();
+        let acls = pages.chain([revoked]).chain(requested).filter(wanted).map(|mut acl| {
+            let organization = acl["organization"].take();
+            if let Value::Object(members) = &mut acl {
+                members.remove("organization");
+                members.insert(key.to_owned(), organization);
+            }
+            acl
+        });
+        let acls = acls.collect();
         Ok(paged(call, offset, acls, false))
     }
 

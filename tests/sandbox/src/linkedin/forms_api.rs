@@ -174,7 +174,7 @@ impl LinkedIn {
     /// A Page's form needs a role that opens leads, whatever their kind, and the lead scope.
     fn form_role(&self, call: &Call, form: Form) -> Result<(), Problem> {
         match Holder::of(form.account, self.population.accounts) {
-            holder @ Holder::Account(_) => call.holder_role(self, holder),
+            Holder::Account(account) => call.role(self, directory::account_id(account)).map(drop),
             Holder::Page(..) if !call.token.has_any(&["r_marketing_leadgen_automation"]) => {
                 Err(Problem::access_denied(FORM_GET.name, &call.version))
             }

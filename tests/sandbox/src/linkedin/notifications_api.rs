@@ -74,7 +74,7 @@ impl LinkedIn {
     /// The owner whose leads of a kind the member may read.
     fn subscriber(&self, call: &Call, owner: Owner, kind: Kind) -> Result<Holder, Problem> {
         match (owner, kind) {
-            (Owner::Account(id), Kind::Sponsored) => call.role(self, id).map(Holder::Account),
+            (Owner::Account(id), Kind::Sponsored) => call.lead_role(self, id).map(Holder::Account),
             (Owner::Organization(id), Kind::Event | Kind::Company | Kind::OrganizationProduct) => {
                 call.page_for(self, id, kind).map(|page| Holder::Page(page, kind))
             }

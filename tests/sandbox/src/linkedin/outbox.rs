@@ -11,6 +11,9 @@ use crate::linkedin_faults::NoticeFaults;
 /// At most so many notices are kept; older ones are forgotten, sent or not.
 const NOTICES_MAX: usize = 50_000;
 
+/// At most so many are listed at once; a number to list from leads to the rest.
+const LIST_MAX: usize = 10_000;
+
 /// The notices of all subscriptions.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
@@ -97,10 +100,10 @@ impl Outbox {
     }
 
     /// Notices with a number above `after`, in the order in which they are sent. Without `all`, only those that someone
-    /// has subscribed to.
+    /// has subscribed to. At most [`LIST_MAX`], those with the lowest numbers.
     pub(crate) fn list(&self, after: u64, all: bool, reorder: bool) -> Vec<Notice> {
         let wanted = |notice: &&Notice| notice.number > after && (all || notice.subscription.is_some());
-        let mut notices: Vec<Notice> = self.notices.iter().filter(wanted).cloned().collect();
+        let mut notices: Vec<Notice> = self.notices.iter().filter(wanted).take(LIST_MAX).cloned().collect();
         if reorder {
             notices.reverse();
         }
@@ -234,6 +237,9 @@ mod tests {
         assert!(outbox.list(0, false, false).is_empty() && outbox.due(9, false, 9).is_empty());
         assert_eq!(outbox.list(0, true, false)[0].state, NoticeState::Unsubscribed);
         assert!(outbox.list(1, true, false).is_empty());
+        (0..LIST_MAX as u64).for_each(|n| outbox.tell(&event(n), &making));
+        let (first, rest) = (outbox.list(0, true, true), outbox.list(LIST_MAX as u64, true, true));
+        assert_eq!((first.len(), first[0].number, rest.len()), (LIST_MAX, LIST_MAX as u64, 1));
         assert_eq!((outbox.stamp(5), outbox.stamp(5), outbox.stamp(9)), (5, 6, 9));
     }
 }

@@ -333,6 +333,6 @@ impl LinkedIn {
         let code =
             uuid::Builder::from_random_bytes((u128::from(half(0)) << 64 | u128::from(half(1))).to_be_bytes());
         let code = code.into_uuid().to_string();
-        courier::challenge(webhook, &code, &self.credentials.linkedin_client_secret).await
+        courier::challenge(webhook, &code, &self.credentials.linkedin_client_secret, courier::DEADLINE).await
     }
 }

@@ -86,7 +86,7 @@ impl LinkedIn {
     fn slice(&self, call: &Call, wanted: &Wanted) -> Result<Option<u64>, Problem> {
         Ok(match wanted.owner {
             Owner::Account(id) => {
-                let account = call.role(self, id)?;
+                let account = call.lead_role(self, id)?;
                 (account < self.directory.accounts && wanted.kind == Kind::Sponsored).then_some(account)
             }
             Owner::Organization(id) => {

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
-use sluice_sandbox::{Arrival, Kind, LeadAction, LeadsError, Options};
+use sluice_sandbox::{Arrival, Clock, Kind, LeadAction, LeadsError, ManualClock, Options, Running, Sandbox};
 
-use crate::client::World;
+use crate::client::NOW_MS;
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -28,27 +28,27 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 /// Takes the steps; the ids that arrived and are still there.
-fn live(world: &World, steps: &[Step]) -> BTreeSet<String> {
+fn live(sandbox: &Running, clock: &ManualClock, steps: &[Step]) -> BTreeSet<String> {
     let (mut arrived, mut there) = (Vec::new(), BTreeSet::new());
     for step in steps {
         match step {
             Step::Arrive(owner, count) => {
                 let (owner, kind) = OWNERS[*owner];
-                let ids = world.running.arrive(&Arrival { owner, kind, count: *count }).unwrap();
+                let ids = sandbox.arrive(&Arrival { owner, kind, count: *count }).unwrap();
                 there.extend(ids.iter().cloned());
                 arrived.extend(ids);
             }
             Step::Withdraw(which) if !arrived.is_empty() => {
                 let id = which.get(&arrived);
                 let wanted = if there.remove(id) { Ok(()) } else { Err(LeadsError::Withdrawn) };
-                assert_eq!(world.running.withdraw(id), wanted);
+                assert_eq!(sandbox.withdraw(id), wanted);
             }
             Step::Reregister(which) if !arrived.is_empty() => {
                 let id = which.get(&arrived);
-                world.running.reregister(id).unwrap();
+                sandbox.reregister(id).unwrap();
                 there.insert(id.clone());
             }
-            Step::Wait(ms) => world.clock.advance(*ms),
+            Step::Wait(ms) => clock.advance(*ms),
             Step::Withdraw(_) | Step::Reregister(_) => {}
         }
     }
@@ -56,9 +56,9 @@ fn live(world: &World, steps: &[Step]) -> BTreeSet<String> {
 }
 
 /// What a receiver holds that goes by the latest of each response's notices, whatever their order and number.
-fn held(world: &World) -> BTreeSet<String> {
+fn held(sandbox: &Running) -> BTreeSet<String> {
     let mut latest: BTreeMap<String, (u64, LeadAction)> = BTreeMap::new();
-    for notice in world.running.notices(0, true) {
+    for notice in sandbox.notices(0, true) {
         let entry = latest.entry(notice.response).or_insert((0, LeadAction::Deleted));
         if notice.occurred_ms > entry.0 {
             *entry = (notice.occurred_ms, notice.action);
@@ -68,7 +68,7 @@ fn held(world: &World) -> BTreeSet<String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
     fn the_latest_notice_of_each_response_says_whether_it_can_be_read(
@@ -79,15 +79,18 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let options = Options { responses: 30, organizations: 1, organic_responses: 30, ..Options::default() };
-            let world = World::start(options).await;
-            let before: BTreeSet<String> = world.running.expected().map(|one| one.id).collect();
-            world.fault(&format!("linkedin.notices.duplicate_rate={duplicate_rate}"));
-            world.fault(&format!("linkedin.notices.reorder={reorder}"));
-            let there = live(&world, &steps);
+            let (clock, handle) = Clock::manual(NOW_MS);
+            let sandbox = Sandbox::start(Options { clock, ..options }).await.unwrap();
+            let before: BTreeSet<String> = sandbox.expected().map(|one| one.id).collect();
+            let mut faults = sandbox.faults();
+            faults.linkedin.notices.duplicate_rate = duplicate_rate;
+            faults.linkedin.notices.reorder = reorder;
+            sandbox.set_faults(faults);
+            let there = live(&sandbox, &handle, &steps);
             let readable: BTreeSet<String> =
-                world.running.expected().map(|one| one.id).filter(|id| !before.contains(id)).collect();
+                sandbox.expected().map(|one| one.id).filter(|id| !before.contains(id)).collect();
             prop_assert_eq!(&readable, &there);
-            prop_assert_eq!(held(&world), there);
+            prop_assert_eq!(held(&sandbox), there);
             Ok(())
         })?;
     }

@@ -392,6 +392,19 @@ async fn generated_responses_are_told_of_when_their_time_comes() {
     assert!(received > 10 && received == now - before, "{received} {before} {now}");
     world.running.deliver().await;
     assert_eq!(webhook.received().len(), received);
+
+    world.fault("linkedin.notices.test_leads=false");
+    let known: Vec<String> = world.running.expected().map(|one| one.id).collect();
+    world.clock.advance(6 * HOUR_MS);
+    world.running.deliver().await;
+    let new: Vec<_> = world
+        .running
+        .expected()
+        .filter(|one| one.account == 503_000_101 && !known.contains(&one.id))
+        .collect();
+    let real = new.iter().filter(|one| !one.test_lead).count();
+    assert!(real < new.len(), "some are test leads");
+    assert_eq!(webhook.received().len() - received, real);
 }
 
 #[tokio::test]
@@ -417,11 +430,7 @@ async fn a_sandbox_on_the_systems_clock_sends_delayed_notices_by_itself() {
     let webhook = Webhook::start().await;
     subscribe(&world, &webhook).await;
     world.running.arrive(&arrival(1)).unwrap();
-    let told = async {
-        while webhook.received().is_empty() {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(std::time::Duration::from_secs(20), told).await.unwrap();
+    tokio::time::timeout(std::time::Duration::from_secs(20), webhook.posted()).await.unwrap();
+    assert_eq!(webhook.received().len(), 1);
     world.running.stop().await;
 }

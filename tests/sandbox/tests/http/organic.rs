@@ -161,6 +161,37 @@ async fn roles_on_the_page_decide_per_kind() {
 }
 
 #[tokio::test]
+async fn an_ads_leads_need_a_role_on_the_accounts_page_too() {
+    let world = world().await;
+    let id = world.running.expected().find(|one| one.owner == 503_000_101).unwrap().id;
+    let by_id = format!("/rest/leadFormResponses/{id}");
+    let forms = format!("/rest/leadForms?q=owner&{}", crate::client::OWNER);
+    for switch in ["page_roles.90021=RECRUITING_POSTER", "revoked_organizations=[90021]"] {
+        world.fault(&format!("linkedin.{switch}"));
+        assert_eq!(world.get(crate::client::BY_OWNER).await.0, 403, "{switch}");
+        assert_eq!(world.get(&by_id).await.0, 403, "{switch}");
+        assert_eq!(world.get(&forms).await.0, 200, "{switch}: forms need the account alone");
+        assert_eq!(world.get(&crate::client::BY_OWNER.replace("503000101", "503000102")).await.0, 200);
+        world.fault("linkedin.page_roles=null");
+    }
+}
+
+#[tokio::test]
+async fn roles_name_their_organization_in_three_ways() {
+    let world = world().await;
+    for key in ["organization", "organizationTarget", "organizationalTarget"] {
+        world.fault(&format!("linkedin.acl_organization_key={key}"));
+        let acls = world.elements("/rest/organizationAcls?q=roleAssignee").await;
+        let known = ["organization", "organizationTarget", "organizationalTarget"];
+        for acl in &acls {
+            let named: Vec<&str> = known.into_iter().filter(|name| acl.get(name).is_some()).collect();
+            assert_eq!(named, [key]);
+            assert!(acl[key].as_str().unwrap().starts_with("urn:li:organization:"));
+        }
+    }
+}
+
+#[tokio::test]
 async fn forbidden_and_revoked_pages_are_refused_and_others_go_on() {
     let world = world().await;
     world.fault("linkedin.forbidden_organizations=[90021]");

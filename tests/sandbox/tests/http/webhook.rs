@@ -45,6 +45,8 @@ impl Received {
 struct Kept {
     received: Mutex<Vec<Received>>,
     challenges: Mutex<Vec<String>>,
+    /// Told of each POST.
+    posted: tokio::sync::Notify,
     /// Status of every answer.
     status: AtomicU16,
     /// Spoils challenge responses when it is not 0.
@@ -78,6 +80,11 @@ impl Webhook {
         self.kept.spoil.store(spoil.into(), Ordering::SeqCst);
     }
 
+    /// Waits until something was received.
+    pub(crate) async fn posted(&self) {
+        self.kept.posted.notified().await;
+    }
+
     pub(crate) fn received(&self) -> Vec<Received> {
         self.kept.received.lock().unwrap().clone()
     }
@@ -98,6 +105,7 @@ async fn handle(State(kept): State<Arc<Kept>>, request: Request) -> Response {
             headers: parts.headers,
             body: String::from_utf8(body.to_vec()).unwrap(),
         });
+        kept.posted.notify_one();
         return answer.body(Body::empty()).unwrap();
     }
     let query = parts.uri.query().unwrap_or_default().to_owned();
