@@ -41,6 +41,8 @@ pub(super) struct Config {
     pub(super) requests_in_flight: usize,
     /// Whether test leads are for the sink.
     pub(super) test_leads: bool,
+    /// Whether names of campaigns, their groups and creatives are looked up.
+    pub(super) look_up_names: bool,
 }
 
 fn invalid(path: impl Into<String>, message: impl Into<String>) -> Failure {
@@ -82,6 +84,11 @@ impl Config {
                 "skip" => false,
                 "include" => true,
                 _ => return Err(invalid("/test_leads", "test_leads must be \"skip\" or \"include\"")),
+            },
+            look_up_names: match members.text("names", "look_up")?.as_str() {
+                "look_up" => true,
+                "skip" => false,
+                _ => return Err(invalid("/names", "names must be \"look_up\" or \"skip\"")),
             },
         };
         if !version::is_well_formed(&config.version) {
@@ -307,6 +314,7 @@ mod tests {
             (r#"{"page_size":501}"#, "/page_size"),
             (r#"{"requests_in_flight":0}"#, "/requests_in_flight"),
             (r#"{"test_leads":true}"#, "/test_leads"),
+            (r#"{"names":"always"}"#, "/names"),
             (r#"{"test_leads":"divert"}"#, "/test_leads"),
             (r#"{"page/size":1}"#, "/page~1size"),
         ] {

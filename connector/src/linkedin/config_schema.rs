@@ -51,6 +51,10 @@ pub fn config_schema() -> Value {
                 "enum": ["skip", "include"], "default": "skip",
                 "description": "What to do with test leads from a form's preview: record them as skipped, or pass them on like others.",
             },
+            "names": {
+                "enum": ["look_up", "skip"], "default": "look_up",
+                "description": "What to do about names of campaigns, campaign groups and creatives that responses do not carry: look them up once each, or leave them out.",
+            },
         },
         "allOf": [organizations_rule(), accounts_rule()],
     })
