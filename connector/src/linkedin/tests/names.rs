@@ -2,28 +2,20 @@
 
 use serde_json::{Value, json};
 
-use super::super::fake::{Fake, Link, NOW};
+use super::super::fake::{Behaviour, Fake, Lead, Link, NOW};
 use super::super::{Page, ReadRequest, Source};
 use super::records::element;
 use super::{envelopes, open, read, request};
 
-/// A page of responses, each with its campaign and creative, without what LinkedIn knows about them.
-fn responses(ads: impl Iterator<Item = (u64, u64)>) -> String {
-    let lead = |(number, (campaign, creative)): (usize, (u64, u64))| {
-        let mut lead = element();
-        lead["id"] = format!("5c1d7e0a-9b42-4f6e-8a31-{number:012}-1").into();
-        lead["submittedAt"] = (NOW - 86_400_000 + number as u64).into();
-        lead["leadMetadata"]["sponsoredLeadMetadata"]["campaign"] =
-            format!("urn:li:sponsoredCampaign:{campaign}").into();
-        lead["associatedEntity"]["associatedCreative"] =
-            format!("urn:li:sponsoredCreative:{creative}").into();
-        for name in ["leadMetadataInfo", "associatedEntityInfo", "form"] {
-            lead.as_object_mut().unwrap().remove(name);
-        }
-        lead
+/// A LinkedIn with one response for each campaign and creative.
+fn link(ads: impl Iterator<Item = (u64, u64)>, answers: Vec<(&'static str, u16, String)>) -> Link {
+    let lead = |(number, ad): (usize, (u64, u64))| Lead {
+        ad: Some(ad),
+        ..Lead::new(NOW - 86_400_000 + number as u64, number)
     };
-    let leads: Vec<Value> = ads.enumerate().map(lead).collect();
-    json!({ "paging": { "total": leads.len() }, "elements": leads }).to_string()
+    let link = Fake::link(Behaviour::default(), ads.enumerate().map(lead).collect());
+    link.0.scripted.replace(answers);
+    link
 }
 
 fn campaign(id: u64) -> Value {
@@ -36,9 +28,8 @@ fn creative(id: u64) -> Value {
 
 const GROUP: &str = r#"{"id":9,"name":"Pumps EMEA"}"#;
 
-fn answers(page: String) -> Vec<(&'static str, u16, String)> {
+fn answers() -> Vec<(&'static str, u16, String)> {
     vec![
-        ("/leadFormResponses", 200, page),
         ("/adAccounts/503000111/adCampaigns/1", 200, campaign(1).to_string()),
         ("/adAccounts/503000111/adCampaignGroups/9", 200, GROUP.to_owned()),
         ("/adAccounts/503000111/creatives/urn%3Ali%3AsponsoredCreative%3A2", 200, creative(2).to_string()),
@@ -72,7 +63,7 @@ fn warnings(pages: &[Page]) -> usize {
 
 #[test]
 fn each_name_is_looked_up_once() {
-    let link = Fake::scripted(answers(responses([(1, 2), (1, 2), (1, 2)].into_iter())));
+    let link = link([(1, 2), (1, 2), (1, 2)].into_iter(), answers());
     let source = open(&link, "{}");
     let (pages, asked) = sweep(&source, &link);
     let data = first(&pages);
@@ -90,13 +81,14 @@ fn each_name_is_looked_up_once() {
 fn what_the_response_carries_stands_first() {
     let mut lead = element();
     lead["associatedEntityInfo"]["associatedCreative"]["name"] = "Carried".into();
-    lead["submittedAt"] = (NOW - 86_400_000).into();
+    let mut all = answers();
     let page = json!({ "paging": { "total": 1 }, "elements": [lead] }).to_string();
-    let mut answers = answers(page);
-    answers.push(("/adCampaigns/300200100", 200, campaign(5).to_string()));
-    let link = Fake::scripted(answers);
-    let (pages, asked) = sweep(&open(&link, "{}"), &link);
-    let data = first(&pages);
+    all.push(("/leadFormResponses", 200, page));
+    all.push(("/adCampaigns/300200100", 200, campaign(5).to_string()));
+    let link = Fake::scripted(all);
+    let page = read(&open(&link, "{}"), request(None, None));
+    let data = first(&[page]);
+    let asked = link.0.urls.borrow();
     assert_eq!(
         (&data["campaign"]["name"], &data["creative"]["name"]),
         (&"Pumps DACH leads".into(), &"Carried".into())
@@ -107,7 +99,7 @@ fn what_the_response_carries_stands_first() {
 
 #[test]
 fn skipped_names_cost_no_request() {
-    let link = Fake::scripted(answers(responses([(1, 2)].into_iter())));
+    let link = link([(1, 2)].into_iter(), answers());
     let (pages, asked) = sweep(&open(&link, r#"{"names":"skip"}"#), &link);
     let data = first(&pages);
     assert_eq!((&data["campaign_group"], asked.len()), (&Value::Null, 0));
@@ -117,9 +109,9 @@ fn skipped_names_cost_no_request() {
 #[test]
 fn a_refused_name_is_told_once_and_not_asked_for_again() {
     for status in [403, 404] {
-        let mut answers = answers(responses([(1, 2)].into_iter()));
-        answers.insert(0, ("/creatives/", status, "{}".to_owned()));
-        let link = Fake::scripted(answers);
+        let mut all = answers();
+        all.insert(0, ("/creatives/", status, "{}".to_owned()));
+        let link = link([(1, 2)].into_iter(), all);
         let source = open(&link, "{}");
         let (pages, _) = sweep(&source, &link);
         assert_eq!(first(&pages)["campaign"]["name"], "Campaign 1");
@@ -133,9 +125,9 @@ fn a_refused_name_is_told_once_and_not_asked_for_again() {
 #[test]
 fn a_throttled_look_up_delays_nothing_and_is_made_later() {
     for status in [429, 503] {
-        let mut all = answers(responses([(1, 2)].into_iter()));
+        let mut all = answers();
         all.insert(0, ("/adAccounts/", status, "{}".to_owned()));
-        let link = Fake::scripted(all);
+        let link = link([(1, 2)].into_iter(), all);
         let source = open(&link, "{}");
         let (pages, asked) = sweep(&source, &link);
         assert_eq!((first(&pages)["campaign"]["name"].clone(), warnings(&pages)), (Value::Null, 0));
@@ -145,7 +137,7 @@ fn a_throttled_look_up_delays_nothing_and_is_made_later() {
         );
         assert_eq!(sweep(&source, &link).1.len(), 0, "it rests");
         link.0.now.set(NOW + 61_000);
-        link.0.scripted.replace(answers(responses([(1, 2)].into_iter())));
+        link.0.scripted.replace(answers());
         assert_eq!(first(&sweep(&source, &link).0)["campaign"]["name"], "Campaign 1");
     }
 }
@@ -155,13 +147,14 @@ fn many_names_are_taken_from_the_list() {
     let list = |ids: std::ops::Range<u64>, one: fn(u64) -> Value, tail: Value| {
         json!({ "elements": ids.map(one).collect::<Vec<_>>(), "metadata": tail }).to_string()
     };
-    let link = Fake::scripted(vec![
-        ("/leadFormResponses", 200, responses((0..50).map(|number| (number, 100 + number)))),
+    let ads = (0..50).map(|number| (number, 100 + number));
+    let answers = vec![
         ("pageToken=two", 200, list(30..49, campaign, json!({}))),
         ("/adCampaigns?", 200, list(0..30, campaign, json!({ "nextPageToken": "two" }))),
         ("/creatives?", 200, list(100..150, creative, json!({}))),
         ("/adCampaignGroups/9", 200, GROUP.to_owned()),
-    ]);
+    ];
+    let link = link(ads, answers);
     let source = open(&link, "{}");
     let (pages, asked) = sweep(&source, &link);
     let names: Vec<Value> =
@@ -176,7 +169,7 @@ fn many_names_are_taken_from_the_list() {
 
 #[test]
 fn organic_leads_need_no_names() {
-    let link = Fake::scripted(answers(responses([(1, 2)].into_iter())));
+    let link = link([(1, 2)].into_iter(), answers());
     let source = open(&link, r#"{"kinds":["EVENT"]}"#);
     read(&source, ReadRequest { partition: "EVENT:9", ..request(None, None) });
     assert!(link.0.urls.borrow().iter().all(|url| !url.contains("/adAccounts/")));
