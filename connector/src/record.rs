@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 use crate::extra::Extra;
 use crate::text::Text;
 
+/// The stream of submissions, the one that sinks for leads write.
+pub const LEAD_RESPONSES: &str = "lead_responses";
+
 /// What happened to the record at the vendor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -7,7 +7,7 @@ use super::api::TABLE;
 use super::identity::lead_id;
 use super::write::WriteReply;
 use crate::failure::{Detail, Failure};
-use crate::record::{Cause, Envelope, LeadResponse, Op, Outcome, Status, Target};
+use crate::record::{Cause, Envelope, LEAD_RESPONSES, LeadResponse, Op, Outcome, Status, Target};
 use crate::text::Text;
 
 /// One response to be written.
@@ -62,6 +62,8 @@ pub(crate) fn broken(message: &str) -> Failure {
 struct Keyed<'a> {
     #[serde(borrow)]
     key: Text<'a>,
+    #[serde(borrow)]
+    stream: Option<Text<'a>>,
 }
 
 /// Reads the batch. Records that are not to be written get their outcome at once; the others come back sorted by
@@ -99,10 +101,14 @@ fn accept<'b>(
     namespace: &Uuid,
     outcomes: &mut Outcomes,
 ) -> Result<Option<Record<'b>>, Failure> {
-    let Envelope { key, op, data, skip, .. } = envelope;
+    let Envelope { key, op, data, skip, stream, .. } = envelope;
     if let Some(skip) = skip {
         let cause = Cause { code: skip.code.to_string(), message: skip.reason.to_string() };
         outcomes.push(&outcome(&key, None, Status::Skipped, Some(cause)))?;
+        return Ok(None);
+    }
+    if *stream != *LEAD_RESPONSES {
+        outcomes.push(&outcome(&key, None, Status::Skipped, Some(other_stream())))?;
         return Ok(None);
     }
     match (op, data) {
@@ -126,6 +132,12 @@ fn accept<'b>(
     }
 }
 
+fn other_stream() -> Cause {
+    let message = "this sink writes leads only, from the stream `lead_responses`: set that as the pipeline's stream, or \
+                   use a sink that keeps records as they are";
+    cause("stream_not_written", message)
+}
+
 /// A line that is no lead response. Only its place is told: the parser's own words may quote an answer.
 fn reject(
     line: &str,
@@ -140,6 +152,9 @@ fn reject(
         );
         return Err(broken(&message));
     };
+    if keyed.stream.is_some_and(|stream| *stream != *LEAD_RESPONSES) {
+        return outcomes.push(&outcome(&keyed.key, None, Status::Skipped, Some(other_stream())));
+    }
     let message = format!("the record is not a lead response (line {number}, column {column})");
     outcomes.push(&outcome(&keyed.key, None, Status::Rejected, Some(cause("malformed_record", &message))))
 }

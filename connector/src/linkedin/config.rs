@@ -42,6 +42,8 @@ pub(super) struct Config {
     /// Whether test leads are for the sink.
     pub(super) test_leads: bool,
     pub(super) webhook: webhook::Bounds,
+    /// Whether names of campaigns, their groups and creatives are looked up.
+    pub(super) look_up_names: bool,
 }
 
 fn invalid(path: impl Into<String>, message: impl Into<String>) -> Failure {
@@ -85,6 +87,11 @@ impl Config {
                 _ => return Err(invalid("/test_leads", "test_leads must be \"skip\" or \"include\"")),
             },
             webhook: webhook_bounds(members.0.remove("webhook"))?,
+            look_up_names: match members.text("names", "look_up")?.as_str() {
+                "look_up" => true,
+                "skip" => false,
+                _ => return Err(invalid("/names", "names must be \"look_up\" or \"skip\"")),
+            },
         };
         if !version::is_well_formed(&config.version) {
             let example = version::DEFAULT;
@@ -322,6 +329,7 @@ mod tests {
             (r#"{"page_size":501}"#, "/page_size"),
             (r#"{"requests_in_flight":0}"#, "/requests_in_flight"),
             (r#"{"test_leads":true}"#, "/test_leads"),
+            (r#"{"names":"always"}"#, "/names"),
             (r#"{"test_leads":"divert"}"#, "/test_leads"),
             (r#"{"page/size":1}"#, "/page~1size"),
         ] {

@@ -59,6 +59,10 @@ pub fn config_schema() -> Value {
                     "notice_max_age_h": number("Notices of what happened more than so many hours ago are refused, as a replay would be.", 72, 1, 8_760),
                 },
             },
+            "names": {
+                "enum": ["look_up", "skip"], "default": "look_up",
+                "description": "What to do about names of campaigns, campaign groups and creatives that responses do not carry: look them up once each, or leave them out.",
+            },
         },
         "allOf": [organizations_rule(), accounts_rule()],
     })

@@ -51,8 +51,6 @@ pub(super) enum Subject {
     Subscriptions(Option<Holding>),
     /// The campaigns of an ad account, by its number.
     Campaigns(String),
-    /// The campaign groups of an ad account, by its number.
-    CampaignGroups(String),
     /// The creatives of an ad account, by its number.
     Creatives(String),
 }
@@ -77,7 +75,6 @@ impl Subject {
                 format!("the subscriptions to lead notifications ({}) of {owner}", kind.word())
             }
             Self::Campaigns(account) => format!("the campaigns of ad account {account}"),
-            Self::CampaignGroups(account) => format!("the campaign groups of ad account {account}"),
             Self::Creatives(account) => format!("the creatives of ad account {account}"),
         }
     }
@@ -93,18 +90,13 @@ impl Subject {
             Self::Responses(_) | Self::Single => "leadFormResponses",
             Self::Subscriptions(_) => "leadNotifications",
             Self::Campaigns(_) => "adCampaigns",
-            Self::CampaignGroups(_) => "adCampaignGroups",
             Self::Creatives(_) => "creatives",
         }
     }
 
     fn scope(&self) -> (&'static str, &'static str) {
         match self {
-            Self::Accounts
-            | Self::AccountRoles
-            | Self::Campaigns(_)
-            | Self::CampaignGroups(_)
-            | Self::Creatives(_) => (
+            Self::Accounts | Self::AccountRoles | Self::Campaigns(_) | Self::Creatives(_) => (
                 "scope r_ads",
                 "request the Advertising API product for the app in LinkedIn's developer portal, then \
                  authorize the member again with the scope r_ads",

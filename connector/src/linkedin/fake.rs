@@ -28,6 +28,8 @@ pub(super) struct Lead {
     pub(super) version: u64,
     /// A partition's id.
     pub(super) holding: &'static str,
+    /// Numbers of the campaign and the creative.
+    pub(super) ad: Option<(u64, u64)>,
 }
 
 impl Lead {
@@ -39,6 +41,7 @@ impl Lead {
             form: 4_400_120,
             version: 2,
             holding: "SPONSORED:503000111",
+            ad: None,
         }
     }
 }
@@ -257,10 +260,15 @@ pub(super) fn now<T>(future: impl Future<Output = T>) -> T {
 }
 
 fn element(lead: &Lead) -> String {
-    let Lead { time, id, test, form, version, holding } = lead;
+    let Lead { time, id, test, form, version, holding, ad } = lead;
+    let ad = ad.map_or_else(String::new, |(campaign, creative)| {
+        format!(
+            r#","leadMetadata":{{"sponsoredLeadMetadata":{{"campaign":"urn:li:sponsoredCampaign:{campaign}"}}}},"associatedEntity":{{"associatedCreative":"urn:li:sponsoredCreative:{creative}"}}"#
+        )
+    });
     let Holding { kind, owner } = Holding::parse(holding).unwrap();
     let (kind, member, owner) = (kind.word(), owner.member(), owner.urn());
     format!(
-        r#"{{"id":"{id}","submittedAt":{time},"testLead":{test},"leadType":"{kind}","formResponse":{{"answers":[{{"questionId":204400120,"answerDetails":{{"textQuestionAnswer":{{"answer":"t.berg@example.test"}}}}}}],"consentResponses":[]}},"owner":{{"{member}":"{owner}"}},"versionedLeadGenFormUrn":"urn:li:versionedLeadGenForm:(urn:li:leadGenForm:{form},{version})","form":{{"id":{form},"name":"Whitepaper","content":{{"questions":[{{"questionId":204400120,"question":{{"localized":{{"de_DE":"E-Mail"}}}},"predefinedField":"EMAIL"}}]}}}}}}"#
+        r#"{{"id":"{id}","submittedAt":{time},"testLead":{test},"leadType":"{kind}","formResponse":{{"answers":[{{"questionId":204400120,"answerDetails":{{"textQuestionAnswer":{{"answer":"t.berg@example.test"}}}}}}],"consentResponses":[]}},"owner":{{"{member}":"{owner}"}},"versionedLeadGenFormUrn":"urn:li:versionedLeadGenForm:(urn:li:leadGenForm:{form},{version})","form":{{"id":{form},"name":"Whitepaper","content":{{"questions":[{{"questionId":204400120,"question":{{"localized":{{"de_DE":"E-Mail"}}}},"predefinedField":"EMAIL"}}]}}}}{ad}}}"#
     )
 }

@@ -67,6 +67,7 @@ impl<C: Capabilities> Source<C> {
             let response = sent?;
             if !NO_BATCH.contains(&response.status) {
                 let response = self.success(&Subject::Single, response)?;
+                self.learn_names_of(&response.body).await;
                 let (lines, refused) = Lines::from_batch(&response.body, &self.setting(), &self.chosen())
                     .map_err(|error| errors::undecodable(&Subject::Single, &response, &error))?;
                 // One that was refused must not look like one that is gone.
@@ -96,6 +97,7 @@ impl<C: Capabilities> Source<C> {
             return Ok(None);
         }
         let response = self.success(&Subject::Single, response)?;
+        self.learn_names_of(&response.body).await;
         let lines = Lines::from_element(&response.body, &self.setting(), &self.chosen())
             .map_err(|error| errors::undecodable(&Subject::Single, &response, &error))?;
         Ok(Some(lines))
@@ -107,6 +109,6 @@ impl<C: Capabilities> Source<C> {
 
     fn setting(&self) -> Setting<'_> {
         let Config { test_leads, api_url, .. } = &self.config;
-        Setting { owner: None, kind: "UNKNOWN", test_leads: *test_leads, api_url }
+        Setting { owner: None, kind: "UNKNOWN", test_leads: *test_leads, api_url, names: &self.names }
     }
 }

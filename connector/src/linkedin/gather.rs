@@ -4,7 +4,7 @@
 
 use futures_util::future::join_all;
 
-use crate::capabilities::{Capabilities, HttpError, Level};
+use crate::capabilities::{Capabilities, HttpError, Level, Response};
 use crate::failure::{Detail, Failure};
 
 use super::errors::{self, CREDENTIAL, Subject};
@@ -63,6 +63,12 @@ pub(super) enum Attempt {
     Moved(Vec<Lines>),
     /// LinkedIn's limit is now known.
     Anew,
+}
+
+/// A page's answer: lines, or what it takes to make them once names are looked up.
+enum Fetched {
+    Lines(Lines),
+    Body(Response, Window),
 }
 
 pub(super) enum Problem {
@@ -134,8 +140,8 @@ impl<C: Capabilities> Source<C> {
             let first = pages.len();
             let size = wave.clamp(1, self.config.requests_in_flight.min(bound - first));
             let offsets = (first..first + size).map(|index| walk.base + (index * step) as u64);
-            let fetched = join_all(offsets.map(|offset| self.page(reading, walk, offset, count))).await;
-            for page in fetched {
+            let fetched = join_all(offsets.map(|offset| self.fetch_page(reading, walk, offset, count))).await;
+            for page in self.named(reading, fetched).await {
                 match page {
                     Ok(page) => pages.push(page),
                     Err(Problem::TooLarge(_)) if count > 2 => return Ok(self.limit_to(count / 2)),
@@ -199,6 +205,22 @@ impl<C: Capabilities> Source<C> {
         offset: u64,
         count: usize,
     ) -> Result<Lines, Problem> {
+        match self.fetch_page(reading, walk, offset, count).await? {
+            Fetched::Lines(lines) => Ok(lines),
+            Fetched::Body(response, window) => {
+                self.learn_names(&reading.holding.owner, &[&response.body]).await;
+                self.lines(reading, &response, window)
+            }
+        }
+    }
+
+    async fn fetch_page(
+        &self,
+        reading: &Reading<'_>,
+        walk: Walk,
+        offset: u64,
+        count: usize,
+    ) -> Result<Fetched, Problem> {
         let window = Window { start: walk.start, end: walk.end, offset, count };
         let response = match self.send(query::responses(&self.config, reading.holding, window)).await {
             Ok(response) => self.success(&reading.subject, response).map_err(Problem::Failed)?,
@@ -208,8 +230,38 @@ impl<C: Capabilities> Source<C> {
                 return Err(if too_large { Problem::TooLarge(failure) } else { Problem::Failed(failure) });
             }
         };
-        let page = Lines::from_finder(&response.body, offset, &reading.setting, reading.selection)
-            .map_err(|error| Problem::Failed(errors::undecodable(&reading.subject, &response, &error)))?;
+        if self.lacks_names(&reading.holding.owner, &response.body) {
+            return Ok(Fetched::Body(response, window));
+        }
+        self.lines(reading, &response, window).map(Fetched::Lines)
+    }
+
+    /// Turns answers into lines, after looking up the names that all of them lack at once.
+    async fn named(
+        &self,
+        reading: &Reading<'_>,
+        fetched: Vec<Result<Fetched, Problem>>,
+    ) -> Vec<Result<Lines, Problem>> {
+        let mut texts: Vec<&[u8]> = Vec::new();
+        for fetched in &fetched {
+            texts.extend(match fetched {
+                Ok(Fetched::Body(response, _)) => Some(response.body.as_slice()),
+                _ => None,
+            });
+        }
+        if !texts.is_empty() {
+            self.learn_names(&reading.holding.owner, &texts).await;
+        }
+        let lines = |fetched: Result<Fetched, Problem>| match fetched? {
+            Fetched::Lines(lines) => Ok(lines),
+            Fetched::Body(response, window) => self.lines(reading, &response, window),
+        };
+        fetched.into_iter().map(lines).collect()
+    }
+
+    fn lines(&self, reading: &Reading<'_>, response: &Response, window: Window) -> Result<Lines, Problem> {
+        let page = Lines::from_finder(&response.body, window.offset, &reading.setting, reading.selection)
+            .map_err(|error| Problem::Failed(errors::undecodable(&reading.subject, response, &error)))?;
         self.learned.observe(&page, window);
         Ok(page)
     }

@@ -9,6 +9,7 @@ use crate::failure::Failure;
 
 use super::Source;
 use super::errors::Subject;
+use super::query::Onward;
 
 /// The most elements that are listed, and the most pages that are turned for them.
 pub(super) const MAX_LISTED: usize = 10_000;
@@ -32,6 +33,21 @@ pub(super) struct Paging {
 #[serde(rename_all = "camelCase")]
 pub(super) struct Metadata {
     pub(super) next_page_token: Option<String>,
+}
+
+impl Listing {
+    /// Where the list goes on after the page at `at`, with `seen` elements so far; None at its end.
+    pub(super) fn onward(&self, at: &Onward, seen: usize) -> Option<Onward> {
+        let token = self.metadata.as_ref().map(|metadata| metadata.next_page_token.clone());
+        match (token, &self.paging) {
+            (Some(Some(token)), _) if !token.is_empty() && *at != Onward::Token(token.clone()) => {
+                Some(Onward::Token(token))
+            }
+            (Some(_), _) | (None, None) => None,
+            (None, Some(paging)) if self.elements.is_empty() || paging.total == seen => None,
+            (None, Some(_)) => Some(Onward::Offset(seen)),
+        }
+    }
 }
 
 impl<C: Capabilities> Source<C> {

@@ -18,6 +18,7 @@ mod form;
 mod gather;
 mod instant;
 mod listing;
+mod names;
 mod naming;
 mod open;
 mod organizations;
@@ -81,6 +82,7 @@ pub struct Source<C> {
     capabilities: C,
     learned: Learned,
     rests: RefCell<read::Rests>,
+    names: names::Names,
 }
 
 impl<C: Capabilities> Source<C> {
@@ -101,6 +103,7 @@ impl<C: Capabilities> Source<C> {
                 end_inclusive: Cell::new(false),
             },
             rests: RefCell::default(),
+            names: names::Names::default(),
         })
     }
 

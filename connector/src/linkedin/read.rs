@@ -249,7 +249,8 @@ impl<C: Capabilities> Source<C> {
         let urn = holding.owner.urn();
         let Config { test_leads, api_url, .. } = &self.config;
         let kind = holding.kind.word();
-        let setting = Setting { owner: Some(&urn), kind, test_leads: *test_leads, api_url };
+        let setting =
+            Setting { owner: Some(&urn), kind, test_leads: *test_leads, api_url, names: &self.names };
         let subject = Subject::Responses(holding.clone());
         let reading = Reading { holding: &holding, setting, selection: &selection, subject };
         if let Some(inside) = sweep.inside.clone() {
@@ -320,6 +321,7 @@ impl<C: Capabilities> Source<C> {
             let Gathered { pages, whole } = self.gather(reading, walk).await?;
             if whole {
                 note(notes, &pages);
+                notes.extend(self.names.take_refusal(&reading.holding.owner));
                 return Ok(Some(Slice::new(from, to, pages)));
             }
             if to - from <= 1 {
@@ -359,6 +361,7 @@ impl<C: Capabilities> Source<C> {
                 continue;
             }
             note(&mut notes, &gathered.pages);
+            notes.extend(self.names.take_refusal(&reading.holding.owner));
             let (records, used, last, all) = inside(&gathered.pages, ms, offset, last, limits)?;
             let next = match all && gathered.whole {
                 true => sweep.cursor(ms + 1, sweep.end - ms, 0),

@@ -14,6 +14,7 @@ use crate::record::{
 use crate::text::Text;
 
 use super::form::{Form, Question};
+use super::names::{Names, Tables, Thing};
 use super::restli::scalar;
 use super::slim::Forms;
 use super::wire::{self, Element, EntityInfo, Given, Id, Metadata, MetadataInfo, OwnerInfo, Seen};
@@ -32,6 +33,8 @@ pub(super) struct Setting<'s> {
     pub(super) test_leads: bool,
     /// Base URL of the API, without a slash at its end.
     pub(super) api_url: &'s str,
+    /// Names that were looked up.
+    pub(super) names: &'s Names,
 }
 
 /// The parts of a page's elements that recur.
@@ -71,7 +74,10 @@ impl<'a> Recurring<'a> {
         let form = self.forms.get(form);
         let test = element.test_lead.unwrap_or(false);
         let id = response_id(&element.id);
+        let known = setting.names.tables();
         let (creative, associated_entity) = entities(element, self.entity_infos.get(entity));
+        let campaign = campaign(self.metadata.get(metadata), self.metadata_infos.get(info));
+        let campaign_group = campaign.as_ref().and_then(|campaign| group(&known, &campaign.urn));
         let data = LeadResponse {
             source_url: Some(format!("{}/leadFormResponses/{}", setting.api_url, scalar(&id)).into()),
             id,
@@ -83,9 +89,15 @@ impl<'a> Recurring<'a> {
                 name: self.owners.get(owner).and_then(OwnerInfo::name).map(Text::reborrow),
             },
             form: form_record(element, form, forms),
-            campaign: campaign(self.metadata.get(metadata), self.metadata_infos.get(info)),
-            campaign_group: None,
-            creative,
+            campaign: campaign.map(|campaign| {
+                let name = campaign.name.or_else(|| name(&known, Thing::Campaign, &campaign.urn));
+                Campaign { name, ..campaign }
+            }),
+            campaign_group,
+            creative: creative.map(|creative| {
+                let name = creative.name.or_else(|| name(&known, Thing::Creative, &creative.urn));
+                Named { name, ..creative }
+            }),
             associated_entity,
             submitter: member(element.submitter.as_ref()),
             answers: answers(element, form, forms),
@@ -179,6 +191,17 @@ fn entities<'b>(
         return (Some(Named { urn: urn.into(), name: name() }), None);
     }
     (None, Some(Entity { kind: kind.into(), urn: urn.into() }))
+}
+
+/// A name that was looked up.
+fn name<'b>(known: &'b Tables, thing: Thing, urn: &str) -> Option<Text<'b>> {
+    known.known(thing, urn)?.name.as_deref().map(Text::from)
+}
+
+/// The group of a campaign that was looked up.
+fn group<'b>(known: &'b Tables, campaign: &str) -> Option<Named<'b>> {
+    let urn = known.known(Thing::Campaign, campaign)?.group.as_deref()?;
+    Some(Named { urn: urn.into(), name: name(known, Thing::Group, urn) })
 }
 
 /// The URN of an id that may be one already.

@@ -9,6 +9,20 @@ use super::simulation::Fault;
 use super::*;
 
 #[test]
+fn records_of_other_streams_are_skipped() {
+    let simulation = Simulation::new();
+    let sink = open(&simulation, &json!({}));
+    let form = json!({"key": "4400120:1", "op": "upsert", "stream": "lead_forms", "data": {"id": "4400120"}});
+    let gone = json!({"key": "7", "op": "delete", "stream": "campaigns"});
+    let outcomes = outcomes(&write(&sink, &format!("{form}\n{gone}\n{}", simple_line(1))).unwrap());
+    for key in ["4400120:1", "7"] {
+        assert_eq!(outcomes[key]["status"], "skipped");
+        assert_eq!(outcomes[key]["cause"]["code"], "stream_not_written");
+    }
+    assert_eq!(outcomes[&response_id(1)]["status"], "created");
+}
+
+#[test]
 fn a_row_as_it_goes_over_the_wire() {
     let simulation = Simulation::new();
     let sink = open(&simulation, &json!({}));
@@ -120,11 +134,10 @@ fn a_plan_writes_nothing_and_says_what_would_happen() {
 fn records_that_are_not_for_the_table_get_their_outcome() {
     let simulation = Simulation::new();
     let sink = open(&simulation, &json!({}));
-    let skipped = r#"{"key":"s","op":"upsert","stream":"x","skip":{"code":"test_lead","reason":"a test"}}"#;
-    let delete = format!(r#"{{"key":"{}","op":"delete","stream":"x"}}"#, response_id(7));
-    let empty = r#"{"key":"e","op":"upsert","stream":"x"}"#;
-    let malformed =
-        r#"{"key":"m","op":"upsert","stream":"x","data":{"id":"Ada Lovelace","submitted_at_ms":"Ada"}}"#;
+    let skipped = r#"{"key":"s","op":"upsert","stream":"lead_responses","skip":{"code":"test_lead","reason":"a test"}}"#;
+    let delete = format!(r#"{{"key":"{}","op":"delete","stream":"lead_responses"}}"#, response_id(7));
+    let empty = r#"{"key":"e","op":"upsert","stream":"lead_responses"}"#;
+    let malformed = r#"{"key":"m","op":"upsert","stream":"lead_responses","data":{"id":"Ada Lovelace","submitted_at_ms":"Ada"}}"#;
     let twice = simple_line(1).replace(&format!("\"key\":\"{}\"", response_id(1)), "\"key\":\"first\"");
     let text = format!("{skipped}\n\n{delete}\n{empty}\n{malformed}\n{twice}{}", simple_line(1));
     let reply = write(&sink, &text).unwrap();

@@ -273,6 +273,15 @@ impl<C: Capabilities> Source<C> {
         let response = self.ask(subject, ask(&next.onward())).await?;
         let list: List<'_> = serde_json::from_slice(&response.body)
             .map_err(|error| errors::undecodable(subject, &response, &error))?;
+        if let Subject::Campaigns(account) = subject {
+            let group = |raw: &&RawValue| {
+                let entry: <E as Shape<'_>>::Entry = serde_json::from_str(raw.get()).ok()?;
+                entry.group().map(str::to_owned)
+            };
+            let groups = list.elements.iter().skip(next.skip).filter_map(group).collect();
+            draft.group_names = self.group_names(account, groups).await;
+            draft.warnings.extend(self.names.take_refusal(&Owner::Account(account.clone())));
+        }
         let mut strange = 0;
         for (index, raw) in list.elements.iter().enumerate().skip(next.skip) {
             match serde_json::from_str::<<E as Shape<'_>>::Entry>(raw.get()) {

@@ -205,7 +205,8 @@ fn campaigns_and_creatives_are_records() {
     ]);
     let pages = all(&link, "campaigns", "account:7", 1000);
     let data = &records(&pages, "campaigns")[0]["data"];
-    assert_eq!(data["campaign_group"]["urn"], "urn:li:sponsoredCampaignGroup:5");
+    let group = json!({ "urn": "urn:li:sponsoredCampaignGroup:5", "name": "Pumps EMEA" });
+    assert_eq!(data["campaign_group"], group);
     assert_eq!((&data["objective"], &data["created_ms"]), (&"LEAD_GENERATION".into(), &5.into()));
     assert_eq!(data["extra"], json!({ "dailyBudget": { "amount": "1.50" } }));
     assert!(pages[0].facts.as_ref().unwrap().contains("passed over"));
