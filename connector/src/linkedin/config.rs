@@ -332,6 +332,11 @@ mod tests {
             (r#"{"names":"always"}"#, "/names"),
             (r#"{"test_leads":"divert"}"#, "/test_leads"),
             (r#"{"page/size":1}"#, "/page~1size"),
+            (r#"{"names":true}"#, "/names"),
+            (r#"{"webhook":7}"#, "/webhook"),
+            (r#"{"webhook":{"max_body_bytes":1023}}"#, "/webhook/max_body_bytes"),
+            (r#"{"webhook":{"notice_max_age_h":0}}"#, "/webhook/notice_max_age_h"),
+            (r#"{"webhook":{"secret":"x"}}"#, "/webhook/secret"),
         ] {
             assert_eq!(path_of(text), path, "{text}");
         }

@@ -97,7 +97,7 @@ fn inspect_tells_what_a_component_is_and_wants() {
     assert_eq!(ended.stderr, "");
     let begin = "linkedin-dynamics 0.1.0  LinkedIn Lead Gen Forms to Dynamics 365\n\
                  contract  sluice:connector@0.1.0\n\
-                 roles     source, sink\n";
+                 roles     source, sink, webhook\n";
     assert!(ended.stdout.starts_with(begin), "{ended:?}");
     let ended = ended.says(&[
         "\n          sluice:connector/log@0.1.0\n",

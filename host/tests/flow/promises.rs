@@ -398,7 +398,7 @@ fn steps() -> impl Strategy<Value = Step> {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 40, max_shrink_iters: 60, failure_persistence: None, ..ProptestConfig::default()
+        cases: 16, max_shrink_iters: 60, failure_persistence: None, ..ProptestConfig::default()
     })]
 
     #[test]
