@@ -41,7 +41,7 @@ pub fn config_schema() -> Value {
                 "default": LEAD_SOURCE
             },
             "subject": {
-                "description": "What the lead is about. {form} is the form's name, {campaign} the campaign's.",
+                "description": "What the lead is about. {form} is the form's name, {campaign} the campaign's, {campaign_group} that of its group, {creative} the creative's; a name that LinkedIn does not give leaves its place empty.",
                 "type": "string",
                 "minLength": 1,
                 "default": SUBJECT

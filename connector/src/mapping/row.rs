@@ -7,8 +7,9 @@ use serde::ser::{Serialize, Serializer};
 use super::columns::Kind;
 use super::description;
 use super::rules::{Rule, Rules};
+use super::template::Names;
 use super::values::{OverLong, cut, fits, lower_bound, whole_number};
-use crate::record::{Answer, LeadResponse};
+use crate::record::{Answer, LeadResponse, Named};
 
 /// The value of one column.
 #[derive(Clone, PartialEq, Eq)]
@@ -169,9 +170,14 @@ impl<'a> Mapper<'a> {
         if self.free(*slot).is_none() {
             return Ok(());
         }
-        let form = response.form.name.as_deref().unwrap_or(&response.form.id);
         let campaign = response.campaign.as_ref().and_then(|campaign| campaign.name.as_deref());
-        let text = template.render(form, campaign.unwrap_or_default());
+        let name = |of: &'a Option<Named<'_>>| of.as_ref().and_then(|named| named.name.as_deref());
+        let text = template.render(Names {
+            form: response.form.name.as_deref().unwrap_or(&response.form.id),
+            campaign: campaign.unwrap_or_default(),
+            campaign_group: name(&response.campaign_group).unwrap_or_default(),
+            creative: name(&response.creative).unwrap_or_default(),
+        });
         if text.is_empty() { Ok(()) } else { self.text(*slot, text) }
     }
 

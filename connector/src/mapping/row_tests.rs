@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::super::{Column, OverLong, Problem, Settings, Table, Template};
 use super::*;
 use crate::extra::Extra;
-use crate::record::{Form, Named};
+use crate::record::Form;
 use crate::text::Text;
 
 fn text(name: &str, max_length: usize) -> Column {

@@ -1,4 +1,4 @@
-//! Texts with placeholders: nothing but `{form}` and `{campaign}`.
+//! Texts with placeholders for names: of the form, the campaign, its group and the creative.
 
 use std::borrow::Cow;
 
@@ -6,10 +6,14 @@ use std::borrow::Cow;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TemplateError {
     /// A placeholder that does not exist.
-    #[error("`{{{0}}}` is no placeholder; there are {{form}} and {{campaign}}")]
+    #[error(
+        "`{{{0}}}` is no placeholder; there are {{form}}, {{campaign}}, {{campaign_group}} and {{creative}}"
+    )]
     Unknown(String),
     /// A brace without its partner.
-    #[error("a brace has no partner; placeholders are {{form}} and {{campaign}}")]
+    #[error(
+        "a brace has no partner; placeholders are {{form}}, {{campaign}}, {{campaign_group}} and {{creative}}"
+    )]
     Unbalanced,
     /// Nothing at all.
     #[error("it is empty; give a text such as `LinkedIn: {{form}}`")]
@@ -21,6 +25,17 @@ enum Part {
     Literal(String),
     Form,
     Campaign,
+    CampaignGroup,
+    Creative,
+}
+
+/// What the placeholders stand for; empty where there is no such name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Names<'a> {
+    pub(crate) form: &'a str,
+    pub(crate) campaign: &'a str,
+    pub(crate) campaign_group: &'a str,
+    pub(crate) creative: &'a str,
 }
 
 /// A parsed template.
@@ -47,6 +62,8 @@ impl Template {
             parts.push(match name {
                 "form" => Part::Form,
                 "campaign" => Part::Campaign,
+                "campaign_group" => Part::CampaignGroup,
+                "creative" => Part::Creative,
                 other => return Err(TemplateError::Unknown(other.to_owned())),
             });
             rest = after;
@@ -58,11 +75,13 @@ impl Template {
     }
 
     /// The text with its placeholders filled in, without white space at either end.
-    pub(crate) fn render<'a>(&'a self, form: &'a str, campaign: &'a str) -> Cow<'a, str> {
+    pub(crate) fn render<'a>(&'a self, names: Names<'a>) -> Cow<'a, str> {
         let text = |part: &'a Part| match part {
             Part::Literal(text) => text.as_str(),
-            Part::Form => form.trim(),
-            Part::Campaign => campaign.trim(),
+            Part::Form => names.form.trim(),
+            Part::Campaign => names.campaign.trim(),
+            Part::CampaignGroup => names.campaign_group.trim(),
+            Part::Creative => names.creative.trim(),
         };
         match self.parts.as_slice() {
             [only] => Cow::Borrowed(text(only).trim()),
@@ -83,10 +102,13 @@ mod tests {
     #[test]
     fn fills_in_what_it_knows() {
         let template = Template::parse("LinkedIn: {form} / {campaign}").unwrap();
-        assert_eq!(template.render("Pumps ", "DACH"), "LinkedIn: Pumps / DACH");
-        assert_eq!(template.render("Pumps", ""), "LinkedIn: Pumps /");
-        assert_eq!(Template::parse("{form}").unwrap().render(" x ", ""), "x");
-        assert_eq!(Template::parse("Web").unwrap().render("x", "y"), "Web");
+        let names = Names { form: "Pumps ", campaign: "DACH", campaign_group: "EMEA", creative: "Red pump" };
+        assert_eq!(template.render(names), "LinkedIn: Pumps / DACH");
+        assert_eq!(template.render(Names { campaign: "", ..names }), "LinkedIn: Pumps /");
+        assert_eq!(Template::parse("{form}").unwrap().render(Names { form: " x ", ..names }), "x");
+        assert_eq!(Template::parse("Web").unwrap().render(names), "Web");
+        let ad = Template::parse("{campaign_group}>{creative}").unwrap();
+        assert_eq!(ad.render(names), "EMEA>Red pump");
     }
 
     #[test]
