@@ -5,7 +5,7 @@
 //! <https://learn.microsoft.com/en-us/linkedin/marketing/integrations/ads/account-structure/create-and-manage-campaigns>.
 
 use std::cell::{Cell, Ref, RefCell};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use futures_util::future::{join, join_all};
 use memchr::memmem::Finder;
@@ -63,16 +63,40 @@ pub(super) struct Known {
     pub(super) group: Option<String>,
 }
 
+/// What is known about things of one kind, by number; what was learnt first is forgotten first.
+#[derive(Debug, Default)]
+struct Table {
+    known: BTreeMap<String, Known>,
+    /// The numbers in `known`, each once, in the order in which they were learnt.
+    order: VecDeque<String>,
+}
+
+impl Table {
+    /// Whether there is room for what nobody asked for yet: half of it is left to what somebody will.
+    fn has_spare_room(&self) -> bool {
+        self.known.len() < MAX_KNOWN / 2
+    }
+
+    fn put(&mut self, number: String, known: Known) {
+        if self.known.insert(number.clone(), known).is_none() {
+            self.order.push_back(number);
+        }
+        if self.known.len() > MAX_KNOWN {
+            self.order.pop_front().and_then(|oldest| self.known.remove(&oldest));
+        }
+    }
+}
+
 /// What is known by kind and number.
 #[derive(Debug, Default)]
 pub(super) struct Tables {
-    campaigns: BTreeMap<String, Known>,
-    groups: BTreeMap<String, Known>,
-    creatives: BTreeMap<String, Known>,
+    campaigns: Table,
+    groups: Table,
+    creatives: Table,
 }
 
 impl Tables {
-    fn of(&self, thing: Thing) -> &BTreeMap<String, Known> {
+    fn of(&self, thing: Thing) -> &Table {
         match thing {
             Thing::Campaign => &self.campaigns,
             Thing::Group => &self.groups,
@@ -82,7 +106,17 @@ impl Tables {
 
     /// What is known about the thing of that URN.
     pub(super) fn known(&self, thing: Thing, urn: &str) -> Option<&Known> {
-        self.of(thing).get(urn.strip_prefix(thing.urn()).unwrap_or(urn))
+        self.of(thing).known.get(urn.strip_prefix(thing.urn()).unwrap_or(urn))
+    }
+
+    fn knows(&self, thing: Thing, number: &str) -> bool {
+        self.of(thing).known.contains_key(number)
+    }
+
+    /// The number of a known campaign's group.
+    fn group_of(&self, campaign: &str) -> Option<&str> {
+        let urn = self.campaigns.known.get(campaign)?.group.as_deref()?;
+        urn.strip_prefix(Thing::Group.urn()).filter(|number| is_number(number))
     }
 
     fn put(&mut self, thing: Thing, number: String, known: Known) {
@@ -91,11 +125,7 @@ impl Tables {
             Thing::Group => &mut self.groups,
             Thing::Creative => &mut self.creatives,
         };
-        table.insert(number, known);
-        if table.len() > MAX_KNOWN {
-            // Numbers grow with time, so this is one of the oldest.
-            table.pop_first();
-        }
+        table.put(number, known);
     }
 }
 
@@ -127,15 +157,32 @@ impl Names {
 
     fn unknown(&self, thing: Thing, numbers: BTreeSet<String>) -> Vec<String> {
         let tables = self.tables.borrow();
-        numbers.into_iter().filter(|number| !tables.of(thing).contains_key(number)).collect()
+        numbers.into_iter().filter(|number| !tables.knows(thing, number)).collect()
     }
 }
 
-/// The number of each string of a JSON text that is nothing but a URN with this beginning.
+/// The members in which responses hold URNs. An answer is none of them: what a member types asks for nothing.
+const HOLDERS: [&[u8]; 6] = [
+    b"\"campaign\"",
+    b"\"id\"",
+    b"\"associatedCreative\"",
+    b"\"associatedEntity\"",
+    b"\"sponsoredAccount\"",
+    b"\"owner\"",
+];
+
+/// Whether the text ends where the value of such a member begins.
+fn holds_a_urn(before: &[u8]) -> bool {
+    let name = before.trim_ascii_end().strip_suffix(b":").map(<[u8]>::trim_ascii_end);
+    name.is_some_and(|name| HOLDERS.iter().any(|holder| name.ends_with(holder)))
+}
+
+/// The number of each string of a JSON text that is nothing but a URN with this beginning, in a member for URNs.
 fn mentions<'t>(text: &'t [u8], urn: &str) -> impl Iterator<Item = &'t str> {
     let start = format!("\"{urn}");
     let places: Vec<usize> = Finder::new(start.as_bytes()).find_iter(text).collect();
     places.into_iter().filter_map(move |at| {
+        text.get(..at).filter(|before| holds_a_urn(before))?;
         let rest = text.get(at + start.len()..)?;
         // A number has at most 20 digits; its string ends right after.
         let len = rest.iter().take(21).take_while(|byte| byte.is_ascii_digit()).count();
@@ -230,12 +277,17 @@ impl<C: Capabilities> Source<C> {
 
     /// Whether a text of responses mentions anything whose name is not known and can be looked up.
     pub(super) fn lacks_names(&self, owner: &Owner, text: &[u8]) -> bool {
+        if !matches!(owner, Owner::Account(_)) || !self.looks_up() {
+            return false;
+        }
         let tables = self.names.tables();
-        let unknown =
-            |thing: Thing| mentions(text, thing.urn()).any(|number| !tables.of(thing).contains_key(number));
-        matches!(owner, Owner::Account(_))
-            && self.looks_up()
-            && (unknown(Thing::Campaign) || unknown(Thing::Creative))
+        let complete = |campaign: &str| {
+            let group = tables.group_of(campaign);
+            tables.knows(Thing::Campaign, campaign)
+                && group.is_none_or(|group| tables.knows(Thing::Group, group))
+        };
+        mentions(text, Thing::Campaign.urn()).any(|number| !complete(number))
+            || mentions(text, Thing::Creative.urn()).any(|number| !tables.knows(Thing::Creative, number))
     }
 
     /// Looks up what these texts of an owner's responses mention and is not known.
@@ -256,11 +308,7 @@ impl<C: Capabilities> Source<C> {
         join(looking.0, looking.1).await;
         let groups = {
             let tables = self.names.tables();
-            let group = |number: &String| {
-                let urn = tables.campaigns.get(number)?.group.as_deref()?;
-                urn.strip_prefix(Thing::Group.urn()).filter(|number| is_number(number)).map(str::to_owned)
-            };
-            campaigns.iter().filter_map(group).collect()
+            campaigns.iter().filter_map(|number| tables.group_of(number)).map(str::to_owned).collect()
         };
         self.look_up(account, Thing::Group, groups).await;
     }
@@ -354,9 +402,11 @@ impl<C: Capabilities> Source<C> {
             seen += len;
             let next = listing.onward(&at, seen);
             for answer in self.decode::<Answer>(listing.elements) {
-                if let Some(number) = answer.number(thing) {
-                    missing.remove(&number);
-                    self.names.tables.borrow_mut().put(thing, number, answer.known());
+                let Some(number) = answer.number(thing) else { continue };
+                let mut tables = self.names.tables.borrow_mut();
+                // What nobody asked for must not drive out what somebody did.
+                if missing.remove(&number) || tables.of(thing).has_spare_room() {
+                    tables.put(thing, number, answer.known());
                 }
             }
             match next {
@@ -391,5 +441,33 @@ impl<C: Capabilities> Source<C> {
             &format!("{{\"status\":{status}}}"),
         );
         Err(Miss::Failed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_learnt_last_is_kept_whatever_its_number() {
+        let mut table = Table::default();
+        for number in 0..MAX_KNOWN {
+            table.put(format!("9{number}"), Known::default());
+            table.put(format!("9{number}"), Known::default());
+        }
+        table.put("1".to_owned(), Known::default());
+        assert!(table.known.contains_key("1") && !table.known.contains_key("90"));
+        assert_eq!((table.known.len(), table.order.len()), (MAX_KNOWN, MAX_KNOWN));
+    }
+
+    #[test]
+    fn only_members_for_urns_mention_anything() {
+        let urn = Thing::Campaign.urn();
+        let text = format!(
+            r#"{{"campaign":"{urn}1","campaign" : "{urn}2","id":"{urn}3","answer":"{urn}4","id":"{urn}5 ","x":"\"id\":\"{urn}6\"",
+               "id":"{urn}18446744073709551615","id":"{urn}184467440737095516150","id":"{urn}"}}"#
+        );
+        let numbers: Vec<&str> = mentions(text.as_bytes(), urn).collect();
+        assert_eq!(numbers, ["1", "2", "3", "18446744073709551615"]);
     }
 }

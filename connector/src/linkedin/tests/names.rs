@@ -143,6 +143,53 @@ fn a_throttled_look_up_delays_nothing_and_is_made_later() {
 }
 
 #[test]
+fn a_group_whose_name_was_not_to_be_had_is_asked_for_later() {
+    let mut all = answers();
+    all.insert(0, ("/adCampaignGroups/", 429, "{}".to_owned()));
+    let link = link([(1, 2)].into_iter(), all);
+    let source = open(&link, "{}");
+    let group = |pages: &[Page]| first(pages)["campaign_group"].take();
+    assert_eq!(group(&sweep(&source, &link).0), json!({ "urn": "urn:li:sponsoredCampaignGroup:9" }));
+    link.0.now.set(NOW + 61_000);
+    link.0.scripted.replace(answers());
+    let (pages, asked) = sweep(&source, &link);
+    assert_eq!((&group(&pages)["name"], asked.len()), (&"Pumps EMEA".into(), 1), "{asked:?}");
+}
+
+#[test]
+fn what_a_member_types_asks_for_nothing() {
+    let mut lead = element();
+    lead["formResponse"]["answers"][1]["answerDetails"]["textQuestionAnswer"]["answer"] =
+        "urn:li:sponsoredCampaign:666".into();
+    let page = json!({ "paging": { "total": 1 }, "elements": [lead] }).to_string();
+    let link = Fake::scripted(vec![("/leadFormResponses", 200, page)]);
+    read(&open(&link, "{}"), request(None, None));
+    let asked = link.0.urls.borrow();
+    assert!(asked.iter().any(|url| url.contains("/adCampaigns/300200100")), "{asked:?}");
+    assert!(asked.iter().all(|url| !url.contains("666")), "{asked:?}");
+}
+
+#[test]
+fn the_name_that_is_needed_is_kept_among_very_many() {
+    let list = |ids: std::ops::Range<u64>, token: Value| {
+        json!({ "elements": ids.map(creative).collect::<Vec<_>>(), "metadata": token }).to_string()
+    };
+    // What is needed comes first and is the lowest in every order; more follows than can be remembered.
+    let answers = vec![
+        ("pageToken=two", 200, list(20_000..31_000, json!({}))),
+        ("/creatives?", 200, list(10_000..10_021, json!({ "nextPageToken": "two" }))),
+        ("/adAccounts/503000111/adCampaigns/1", 200, campaign(1).to_string()),
+        ("/adCampaignGroups/9", 200, GROUP.to_owned()),
+    ];
+    let link = link((10_000..10_022).map(|id| (1, id)), answers);
+    let source = open(&link, "{}");
+    let (pages, _) = sweep(&source, &link);
+    assert_eq!(first(&pages)["creative"]["name"], "Creative 10000");
+    let (_, asked) = sweep(&source, &link);
+    assert_eq!(asked.len(), 0, "{asked:?}");
+}
+
+#[test]
 fn many_names_are_taken_from_the_list() {
     let list = |ids: std::ops::Range<u64>, one: fn(u64) -> Value, tail: Value| {
         json!({ "elements": ids.map(one).collect::<Vec<_>>(), "metadata": tail }).to_string()
