@@ -285,8 +285,9 @@ impl<'a> From<RawForm<'a>> for Form<'a> {
             version: raw.version_id.map(|id| id.to_text()),
             name: reader.text(raw.name.as_ref()),
             hidden_fields: hidden
-                .filter_map(|field| {
-                    Some(HiddenField { name: field.name?, value: field.value.unwrap_or_default() })
+                .map(|field| HiddenField {
+                    name: field.name.unwrap_or_default(),
+                    value: field.value.unwrap_or_default(),
                 })
                 .collect(),
             questions: questions.map(|question| reader.question(question)).collect(),

@@ -65,7 +65,10 @@ impl<'a> Recurring<'a> {
         let metadata = self.metadata.meet(element.lead_metadata.map(RawValue::get));
         let info = self.metadata_infos.meet(element.lead_metadata_info.map(RawValue::get));
         let entity = self.entity_infos.meet(element.associated_entity_info.map(RawValue::get));
+        // A form that is not understood stands whole among what is unknown.
+        let strange = element.form.filter(|_| self.forms.get(form).is_none());
         let rests = [
+            ("form", strange),
             ("ownerInfo", self.owners.rest(owner, element.owner_info)),
             ("leadMetadata", self.metadata.rest(metadata, element.lead_metadata)),
             ("leadMetadataInfo", self.metadata_infos.rest(info, element.lead_metadata_info)),
@@ -162,9 +165,11 @@ fn extra<'b>(
     }
     for (name, rest) in rests {
         if let Some(rest) = rest {
-            match forms.restore(rest.get()) {
+            let resolved = forms.resolve(rest.get());
+            match forms.restore(resolved) {
                 Some(text) => extra.push_text((*name).into(), text),
-                None => extra.push((*name).into(), rest),
+                None if resolved.len() == rest.get().len() => extra.push((*name).into(), rest),
+                None => extra.push_text((*name).into(), resolved.to_owned()),
             }
         }
     }

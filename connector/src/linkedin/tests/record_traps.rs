@@ -121,6 +121,21 @@ fn ids_of_options_and_consents_are_kept_whatever_they_are() {
 }
 
 #[test]
+fn a_form_of_another_shape_is_kept_as_it_came() {
+    let mut lead = element();
+    lead["form"] = json!({ "id": 4_400_120, "content": 7 });
+    let expected = lead["form"].clone();
+    assert_eq!(data(lead)["extra"]["form"], expected);
+}
+
+#[test]
+fn a_hidden_field_without_a_name_keeps_its_value() {
+    let mut lead = element();
+    lead["form"]["hiddenFields"] = json!([{ "value": "pumps26" }]);
+    assert!(data(lead)["form"].to_string().contains("pumps26"));
+}
+
+#[test]
 fn a_record_stays_one_line_however_the_page_is_laid_out() {
     let mut lead = element();
     lead["later"] = json!({ "text": "a\nb", "list": [1, { "form": { "x": [2] } }] });

@@ -264,6 +264,7 @@ fn accepts_every_spelling_that_may_come() {
         "later": [{ "x": null }],
         "leadMetadata": { "eventLeadMetadata": {} },
         "leadMetadataInfo": "surprise",
+        "form": { "content": 7 },
     });
     assert_eq!(data["extra"], extra);
     assert_eq!(data["form"], json!({ "id": "4400120", "version": "2" }));
