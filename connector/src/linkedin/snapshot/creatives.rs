@@ -11,6 +11,8 @@ use crate::text::Text;
 
 use super::super::describe::{document, extra, object, text, whole_number};
 use super::super::open::open_object;
+use super::super::owner::is_number;
+use super::super::response::split_form_urn;
 use super::super::wire::Id;
 use super::{Draft, Entry, Shape, moment};
 
@@ -60,6 +62,10 @@ struct Record<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     form: Option<Text<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    form_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    form_version: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     call_to_action: Option<Text<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     created_ms: Option<u64>,
@@ -82,6 +88,8 @@ impl<'a> Entry<'a> for Creative<'a> {
         let id: Text<'_> = id.strip_prefix(URN).unwrap_or(&id).into();
         let (created_ms, modified_ms) = (moment(self.created), moment(self.modified));
         let action = self.action.as_ref();
+        let destination = action.and_then(|action| action.destination.as_ref());
+        let form = destination.and_then(|urn| form_of(urn));
         let mut extra = self.extra.reborrow();
         if let Some(action) = action {
             extra.push_within("leadgenCallToAction".into(), &action.extra);
@@ -93,7 +101,9 @@ impl<'a> Entry<'a> for Creative<'a> {
             status: self.status.as_ref().map(Text::reborrow),
             account: self.account.as_ref().map(Text::reborrow),
             campaign: self.campaign.as_ref().map(Text::reborrow),
-            form: action.and_then(|action| action.destination.as_ref()).map(Text::reborrow),
+            form: destination.map(Text::reborrow),
+            form_id: form.map(|(id, _)| id),
+            form_version: form.and_then(|(_, version)| version),
             call_to_action: action.and_then(|action| action.label.as_ref()).map(Text::reborrow),
             created_ms,
             modified_ms,
@@ -101,6 +111,15 @@ impl<'a> Entry<'a> for Creative<'a> {
         };
         draft.push(id.reborrow(), created_ms, &record)
     }
+}
+
+/// Number and version of the form behind a button; the legacy spelling has the same number, and no version.
+fn form_of(urn: &str) -> Option<(&str, Option<&str>)> {
+    if let Some((id, version)) = split_form_urn(urn) {
+        return Some((id, Some(version)));
+    }
+    let plain = urn.strip_prefix("urn:li:leadGenForm:").or_else(|| urn.strip_prefix("urn:li:adForm:"));
+    plain.filter(|id| is_number(id)).map(|id| (id, None))
 }
 
 /// The JSON Schema of the stream's records.
@@ -116,10 +135,30 @@ pub(in super::super) fn schema() -> Value {
         ("account", text("URN of its ad account.")),
         ("campaign", text("URN of its campaign.")),
         ("form", text("URN of the lead form behind its button, as LinkedIn spells it.")),
+        ("form_id", text("The form's number.")),
+        ("form_version", text("The version's number, where the URN names one.")),
         ("call_to_action", text("What its button says, such as REGISTER.")),
         ("created_ms", whole_number("Epoch milliseconds.")),
         ("modified_ms", whole_number("Epoch milliseconds.")),
         extra(),
     ];
     document(object("One creative.", &members, 2))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_form_is_known_by_each_spelling_of_its_urn() {
+        for (urn, form) in [
+            ("urn:li:adForm:4400120", Some(("4400120", None))),
+            ("urn:li:leadGenForm:18446744073709551615", Some(("18446744073709551615", None))),
+            ("urn:li:versionedLeadGenForm:(urn:li:leadGenForm:4400120, 2)", Some(("4400120", Some("2")))),
+            ("https://www.example.test/", None),
+            ("urn:li:adForm:x", None),
+        ] {
+            assert_eq!(form_of(urn), form, "{urn}");
+        }
+    }
 }

@@ -23,6 +23,7 @@ use super::super::open::open_object;
 use super::super::owner::{Holding, Kind, Owner};
 use super::super::query;
 use super::super::read::Page;
+use super::super::response::split_form_urn;
 use super::super::selection::Selection;
 use super::{Draft, List, Next, moment};
 
@@ -45,6 +46,8 @@ struct Given<'a> {
 struct GivenElement<'a> {
     #[serde(borrow)]
     form: Option<&'a RawValue>,
+    #[serde(borrow, rename = "versionedLeadGenFormUrn")]
+    urn: Option<Text<'a>>,
 }
 
 open_object! {
@@ -236,8 +239,13 @@ impl<C: Capabilities> Source<C> {
         for &kind in kinds {
             let holding = Holding { kind, owner: owner.clone() };
             let request = query::form_version(&self.config, &holding, form, version);
-            match self.ask(&Subject::Responses(holding), request).await {
-                Ok(response) if carried(&response).is_some() => return Ok(Some(response)),
+            let sent = self.send(request).await;
+            let response = sent.map_err(|error| Failure::from_http(&error, Some(errors::CREDENTIAL)))?;
+            if response.status == 404 {
+                continue;
+            }
+            match self.success(&Subject::Responses(holding), response) {
+                Ok(response) if carried(&response, form, version).is_some() => return Ok(Some(response)),
                 Ok(_) => {}
                 // One kind may need a role that another does not.
                 Err(failure @ Failure::Forbidden { .. }) => refused = Some(failure),
@@ -248,10 +256,14 @@ impl<C: Capabilities> Source<C> {
     }
 }
 
-/// The form in the first response of an answer.
-fn carried(response: &Response) -> Option<&RawValue> {
+/// The form in the first response to this very version: LinkedIn may answer with more than it was asked for.
+fn carried<'r>(response: &'r Response, form: &str, version: u64) -> Option<&'r RawValue> {
     let given: Given<'_> = serde_json::from_slice(&response.body).ok()?;
-    given.elements.into_iter().find_map(|element| element.form)
+    let version = version.to_string();
+    let asked_for = |element: &GivenElement<'_>| {
+        element.urn.as_deref().and_then(split_form_urn) == Some((form, version.as_str()))
+    };
+    given.elements.into_iter().filter(asked_for).find_map(|element| element.form)
 }
 
 impl Versions<'_> {
@@ -259,7 +271,7 @@ impl Versions<'_> {
     fn put(&self, newest: &Form<'_>, draft: &mut Draft) -> Result<Option<Option<u64>>, Failure> {
         for (version, response) in &self.older {
             let form: Option<Form<'_>> =
-                carried(response).and_then(|raw| serde_json::from_str(raw.get()).ok());
+                carried(response, &self.id, *version).and_then(|raw| serde_json::from_str(raw.get()).ok());
             let Some(form) = form else { continue };
             if !self.put_version(&form, &version.to_string(), draft)? {
                 return Ok(Some(Some(*version)));

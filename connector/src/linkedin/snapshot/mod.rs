@@ -179,8 +179,9 @@ impl List<'_> {
     /// Where the list goes on after the page at `at`.
     fn after(&self, at: &Next) -> Option<Next> {
         let len = self.elements.len();
-        let offset = at.offset + len;
-        if len == 0 || offset > MAX_OFFSET {
+        // With tokens this only counts, and a page without elements counts too, so that even those come to an end.
+        let offset = at.offset + len.max(1);
+        if offset > MAX_OFFSET {
             return None;
         }
         let token = self.metadata.as_ref().map(|metadata| metadata.next_page_token.clone());
@@ -189,7 +190,7 @@ impl List<'_> {
                 (token.len() <= MAX_TOKEN_LEN).then(|| Next { token: Some(token), offset, ..Next::default() })
             }
             (Some(_), _) | (None, None) => None,
-            (None, Some(paging)) if paging.total == offset => None,
+            (None, Some(paging)) if len == 0 || paging.total == offset => None,
             (None, Some(_)) => Some(Next { offset, ..Next::default() }),
         }
     }
@@ -270,7 +271,15 @@ impl<C: Capabilities> Source<C> {
     where
         for<'a> E: Shape<'a>,
     {
-        let response = self.ask(subject, ask(&next.onward())).await?;
+        let sent = self.send(ask(&next.onward())).await;
+        let response = sent.map_err(|error| Failure::from_http(&error, Some(errors::CREDENTIAL)))?;
+        if next.token.is_some() && matches!(response.status, 400 | 404) {
+            draft.warnings.push(
+                "linkedin no longer takes the place in its list where reading stopped: the next run begins anew".to_owned(),
+            );
+            return draft.finish(None);
+        }
+        let response = self.success(subject, response)?;
         let list: List<'_> = serde_json::from_slice(&response.body)
             .map_err(|error| errors::undecodable(subject, &response, &error))?;
         if let Subject::Campaigns(account) = subject {

@@ -58,8 +58,11 @@ fn newest(id: u64, version: u64) -> Value {
     form
 }
 
-fn given(form: &Value) -> String {
-    json!({ "elements": [{ "form": form }], "paging": { "start": 0, "count": 1 } }).to_string()
+/// A response to one version of a form.
+fn given(form: &Value, (id, version): (u64, u64)) -> String {
+    let urn = format!("urn:li:versionedLeadGenForm:(urn:li:leadGenForm:{id},{version})");
+    json!({ "elements": [{ "form": form, "versionedLeadGenFormUrn": urn }], "paging": { "start": 0, "count": 1 } })
+        .to_string()
 }
 
 const NOTHING: &str = r#"{"elements":[],"paging":{"start":0,"count":1}}"#;
@@ -70,8 +73,9 @@ fn forms() -> Link {
     let page =
         |forms: &[Value]| json!({ "elements": forms, "paging": { "start": 0, "total": 3 } }).to_string();
     Fake::scripted(vec![
-        ("%2C1%29", 200, given(&old)),
-        ("%2C3%29", 200, given(&old)),
+        ("4400120%2C1%29", 200, given(&old, (4_400_120, 1))),
+        ("4400120%2C3%29", 200, given(&old, (4_400_120, 3))),
+        ("4400121%2C1%29", 200, given(&old, (4_400_121, 1))),
         ("/leadFormResponses", 200, NOTHING.to_owned()),
         ("start=2&", 200, page(&[newest(18_446_744_073_709_551_615, 1)])),
         ("/leadForms", 200, page(&[newest(4_400_120, 4), newest(4_400_121, 2)])),
@@ -115,6 +119,40 @@ fn every_version_that_linkedin_tells_of_is_a_record() {
 }
 
 #[test]
+fn a_response_to_another_version_tells_nothing_about_this_one() {
+    let other = given(&form(), (4_400_120, 4));
+    let page = json!({ "elements": [newest(4_400_120, 4)], "paging": { "total": 1 } }).to_string();
+    let link = Fake::scripted(vec![("/leadFormResponses", 200, other), ("/leadForms", 200, page)]);
+    assert_eq!(keys(&records(&all(&link, "lead_forms", "account:7", 1000), "lead_forms")), ["4400120:4"]);
+}
+
+#[test]
+fn an_older_version_that_is_gone_does_not_stop_the_stream() {
+    let page = json!({ "elements": [newest(4_400_120, 2)], "paging": { "total": 1 } }).to_string();
+    let link = Fake::scripted(vec![("/leadFormResponses", 404, "{}".to_owned()), ("/leadForms", 200, page)]);
+    assert_eq!(keys(&records(&all(&link, "lead_forms", "account:7", 1000), "lead_forms")), ["4400120:2"]);
+}
+
+#[test]
+fn an_empty_page_with_a_token_is_not_the_end() {
+    let account = |id: u64| json!({ "id": id, "name": "Kolb" });
+    let link = Fake::scripted(vec![
+        ("pageToken=b", 200, list(0..1, account, &json!({ "metadata": {} }))),
+        ("/adAccounts", 200, list(0..0, account, &json!({ "metadata": { "nextPageToken": "b" } }))),
+    ]);
+    assert_eq!(keys(&records(&all(&link, "ad_accounts", "all", 1000), "ad_accounts")), ["0"]);
+}
+
+#[test]
+fn a_token_that_is_no_longer_taken_does_not_stop_the_stream_for_good() {
+    let link = Fake::scripted(vec![("pageToken=old", 400, "{}".to_owned())]);
+    let cursor = r#"{"v":1,"stream":"ad_accounts","next":{"token":"old","offset":100,"skip":0}}"#;
+    let page = now(open(&link, "{}").read(ask("ad_accounts", "all", Some(cursor)))).unwrap();
+    assert_eq!((page.records.as_str(), page.more), ("", false));
+    assert_eq!(page.cursor, r#"{"v":1,"stream":"ad_accounts","next":null}"#);
+}
+
+#[test]
 fn the_end_of_a_list_is_its_beginning() {
     let link = forms();
     let pages = all(&link, "lead_forms", "account:7", 1000);
@@ -140,7 +178,7 @@ fn refused_responses_hide_no_newest_form() {
 fn an_organizations_older_versions_are_looked_for_in_each_kind() {
     let page = json!({ "elements": [newest(5, 2)], "paging": { "total": 1 } }).to_string();
     let link = Fake::scripted(vec![
-        ("leadType=(leadType:COMPANY)", 200, given(&form())),
+        ("leadType=(leadType:COMPANY)", 200, given(&form(), (5, 1))),
         ("/leadFormResponses", 200, NOTHING.to_owned()),
         ("owner=(organization:urn%3Ali%3Aorganization%3A9)", 200, page),
     ]);
@@ -214,7 +252,7 @@ fn campaigns_and_creatives_are_records() {
     let records = records(&pages, "creatives");
     let expected = json!({
         "id": "6", "urn": "urn:li:sponsoredCreative:6", "campaign": "urn:li:sponsoredCampaign:300200100",
-        "status": "ACTIVE", "form": "urn:li:adForm:4400120", "call_to_action": "REGISTER", "created_ms": 8,
+        "status": "ACTIVE", "form": "urn:li:adForm:4400120", "form_id": "4400120", "call_to_action": "REGISTER", "created_ms": 8,
         "extra": { "leadgenCallToAction": { "later": 1 } },
     });
     assert_eq!((keys(&records), &records[0]["data"]), (vec!["6"], &expected));
