@@ -333,7 +333,7 @@ pub(super) fn rearm(
                 again.execute(params![partition.0, &*entry.key, deleted, signed(at_ms)])?;
             }
             (Withdrawal::Lifted, Some(deleted)) => {
-                end_deletes(transaction, partition.0, &entry.key, deleted)?
+                end_deletes(transaction, partition.0, &entry.key, deleted)?;
             }
             _ => {}
         }
