@@ -50,7 +50,8 @@ fn nobody_has_a_notice_signed_as_a_challenge() {
     let encoded: String = format!("hmacsha256={body}").bytes().map(|byte| format!("%{byte:02X}")).collect();
     let raw = "challengeCode=hmacsha256=[]".to_owned();
     for query in [format!("challengeCode={encoded}"), raw] {
-        let reply = source.receive(Arrived { method: "GET", query: &query, headers: &[], body: b"" }).unwrap();
+        let reply =
+            source.receive(Arrived { method: "GET", query: &query, headers: &[], body: b"" }).unwrap();
         assert_eq!(code(&reply), (400, "no_challenge_code".into()), "{query}");
     }
 }
