@@ -1,6 +1,7 @@
 //! The source against a LinkedIn in memory.
 
 mod accounts;
+mod fetching;
 mod names;
 mod organizations;
 mod paging;

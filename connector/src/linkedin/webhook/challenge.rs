@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::failure::Failure;
 
 use super::Reply;
-use super::signature::hex;
+use super::signature::{PREFIX, hex};
 
 const PARAMETER: &str = "challengeCode";
 /// Longest code, in bytes; LinkedIn's are UUIDs.
@@ -25,11 +25,13 @@ pub(super) fn answer(
     Ok(Reply::json(200, &json!({ "challengeCode": code, "challengeResponse": response })))
 }
 
-/// The one code of a query, decoded once.
+/// The one code of a query, decoded once. None for what a notice's signature is made over: challenge and signature share
+/// the secret, so whoever had that answered could forge notices.
 fn code(query: &str) -> Option<String> {
     let pairs = query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
     let mut found = pairs.filter(|(name, _)| *name == PARAMETER);
     let (_, value) = found.next()?;
     let code = percent_decode_str(value).decode_utf8().ok()?.into_owned();
-    ((1..=MAX_BYTES).contains(&code.len()) && found.next().is_none()).then_some(code)
+    let forges = code.as_bytes().starts_with(PREFIX);
+    ((1..=MAX_BYTES).contains(&code.len()) && !forges && found.next().is_none()).then_some(code)
 }

@@ -159,7 +159,7 @@ impl<C: Capabilities> Source<C> {
 }
 
 /// Whether the configuration reads what this owner holds, and this form of it where the form is told.
-fn covers(config: &Config, holding: &Holding, form: Option<&str>) -> bool {
+pub(super) fn covers(config: &Config, holding: &Holding, form: Option<&str>) -> bool {
     config.reads(holding.kind)
         && config.covers(&holding.owner)
         && form.is_none_or(|form| config.forms.covers(form))

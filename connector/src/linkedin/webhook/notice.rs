@@ -7,15 +7,13 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::linkedin::fetch::response_key;
 use crate::linkedin::owner::{Holding, Kind, Owner};
 use crate::linkedin::response::split_form_urn;
 use crate::linkedin::stream::Stream;
 
 use super::Reply;
 
-const RESPONSE_URN: &str = "urn:li:leadGenFormResponse:";
-/// Longest id of a response, in bytes; the same that `fetch` takes.
-const MAX_ID_BYTES: usize = 512;
 /// Most notices of one request. One is documented.
 const MAX_NOTICES: usize = 100;
 /// How far LinkedIn's clock may be ahead, in milliseconds.
@@ -91,11 +89,7 @@ fn told(element: Value, now_ms: u64, max_age_ms: u64) -> Result<Told, Reply> {
         return Ok(Told::Unknown(None));
     }
     let wire: Wire = serde_json::from_value(element).map_err(|_| malformed())?;
-    let named = wire.lead_gen_form_response.as_str();
-    let id = named.strip_prefix(RESPONSE_URN).unwrap_or(named);
-    if !is_id(id) {
-        return Err(malformed());
-    }
+    let id = response_key(&wire.lead_gen_form_response).ok_or_else(malformed)?;
     require_timely(wire.occurred_at, now_ms, max_age_ms)?;
     let op = match wire.lead_action.as_str() {
         "CREATED" => "upsert",
@@ -105,12 +99,6 @@ fn told(element: Value, now_ms: u64, max_age_ms: u64) -> Result<Told, Reply> {
     let Some(holding) = holding(&wire) else { return Ok(Told::Unknown(Some(id.to_owned()))) };
     let form = wire.lead_gen_form.as_deref().and_then(split_form_urn).map(|(form, _)| form.to_owned());
     Ok(Told::Change(Notice { id: id.to_owned(), form, holding, op, at_ms: wire.occurred_at }))
-}
-
-/// Ids are a UUID, a hyphen and digits. Other spellings are taken too, but no URN of something else.
-fn is_id(id: &str) -> bool {
-    let plain = id.bytes().all(|byte| byte.is_ascii_graphic()) && !id.starts_with("urn:");
-    plain && (1..=MAX_ID_BYTES).contains(&id.len())
 }
 
 fn require_timely(at_ms: u64, now_ms: u64, max_age_ms: u64) -> Result<(), Reply> {

@@ -4,7 +4,8 @@ use subtle::ConstantTimeEq;
 
 /// The header that carries it, in lower case.
 pub(super) const HEADER: &str = "x-li-signature";
-const PREFIX: &[u8] = b"hmacsha256=";
+/// What stands before the body in what is signed.
+pub(super) const PREFIX: &[u8] = b"hmacsha256=";
 
 /// What is signed.
 pub(super) fn signed(body: &[u8]) -> Vec<u8> {

@@ -5,8 +5,8 @@
 
 use std::net::IpAddr;
 
-use futures_util::StreamExt;
-use futures_util::stream;
+use futures_util::future::join_all;
+use futures_util::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -143,8 +143,8 @@ impl<C: Capabilities> Source<C> {
         Ok(active.filter_map(|partition| Holding::parse(&partition.id)).collect())
     }
 
-    /// Works on owners and kinds side by side. A missing right on one stops no other, unless none can be worked on; any
-    /// other failure is the whole call's, which is harmless to repeat.
+    /// Works on owners and kinds side by side. One that is refused stops no other, unless none can be worked on. What may
+    /// pass is the whole call's failure, which is harmless to repeat, and so is a refused credential, which is everyone's.
     async fn each<F>(
         &self,
         holdings: Vec<Holding>,
@@ -153,27 +153,30 @@ impl<C: Capabilities> Source<C> {
     where
         F: Future<Output = Result<Vec<Subscription>, Failure>>,
     {
-        let worked = |holding: Holding| {
-            let id = holding.id();
-            let working = work(holding);
-            async move { (id, working.await) }
-        };
-        let all: Vec<_> =
-            stream::iter(holdings).map(worked).buffered(self.config.requests_in_flight).collect().await;
         let (mut subscriptions, mut refused, mut any) = (Vec::new(), None, false);
-        for (id, result) in all {
-            match result {
-                Ok(found) => {
-                    any = true;
-                    subscriptions.extend(found);
+        for wave in holdings.chunks(self.config.requests_in_flight) {
+            let results = join_all(wave.iter().map(|holding| work(holding.clone()))).await;
+            for (holding, result) in wave.iter().zip(results) {
+                match result {
+                    Ok(found) => {
+                        any = true;
+                        subscriptions.extend(found);
+                    }
+                    Err(failure @ (Failure::Retryable { .. } | Failure::Unauthorized { .. })) => {
+                        return Err(failure);
+                    }
+                    Err(failure) => {
+                        let fields =
+                            json!({ "partition": holding.id(), "reason": failure.to_string() }).to_string();
+                        let message = "linkedin refused the subscriptions of a partition";
+                        self.capabilities.log(Level::Warn, message, &fields);
+                        refused = refused.or(Some(failure));
+                    }
                 }
-                Err(failure @ Failure::Forbidden { .. }) => {
-                    let fields = json!({ "partition": id, "reason": failure.to_string() }).to_string();
-                    let message = "linkedin refused the subscriptions of a partition";
-                    self.capabilities.log(Level::Warn, message, &fields);
-                    refused = refused.or(Some(failure));
-                }
-                Err(failure) => return Err(failure),
+            }
+            // Each attempt makes LinkedIn call the URL: one that fails the challenge gets no better by more of them.
+            if !any && matches!(refused, Some(Failure::Invalid { .. })) {
+                break;
             }
         }
         match refused {
@@ -221,7 +224,7 @@ impl<C: Capabilities> Source<C> {
         let sent = self.send(query::new_subscription(&self.config, &holding, url)).await;
         let response = sent.map_err(|error| Failure::from_http(&error, Some(CREDENTIAL)))?;
         if response.status == 400 {
-            return Err(Failure::Fatal(unproven(&response)));
+            return Err(Failure::Invalid { detail: unproven(&response), path: String::new() });
         }
         let response = self.success(&Subject::Subscriptions(Some(holding.clone())), response)?;
         let id = created_id(&response).ok_or_else(|| {
@@ -250,7 +253,8 @@ impl<C: Capabilities> Source<C> {
         let clean = url.len() <= MAX_URL_BYTES && url.bytes().all(|byte| byte.is_ascii_graphic());
         let host = host(url);
         let plain = !host.is_empty() && !host.contains(['@', '\\']) && !url.contains('#');
-        if !allowed || !clean || !plain || loopback && !is_loopback(&self.config.api_url) {
+        let reached = if loopback { is_loopback(&self.config.api_url) } else { is_public_name(host) };
+        if !allowed || !clean || !plain || !reached {
             let message = "linkedin sends notices to public https URLs only, without user and fragment, such as \
                            https://hooks.example.test/leads";
             return Err(Failure::Invalid { detail: Detail::new(message), path: String::new() });
@@ -273,6 +277,14 @@ fn is_loopback(url: &str) -> bool {
     let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
     host.eq_ignore_ascii_case("localhost")
         || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// Whether a host is a name that may be public: one with a dot, and no address.
+fn is_public_name(host: &str) -> bool {
+    let end = host.rsplit_once('.').map_or("", |(_, end)| end);
+    let private =
+        ["local", "localhost", "internal", "lan"].iter().any(|other| end.eq_ignore_ascii_case(other));
+    !host.starts_with('[') && !end.bytes().all(|byte| byte.is_ascii_digit()) && !private
 }
 
 /// The id of what was created: in its header, else in the body.

@@ -43,6 +43,20 @@ fn a_code_that_stands_twice_is_none_even_without_a_value() {
 }
 
 #[test]
+fn nobody_has_a_notice_signed_as_a_challenge() {
+    let (source, _) = source_at("{}", SAMPLE_MS + 1_000);
+    // All that a notice needs, short enough for a challenge.
+    let body = r#"{"type":"LEAD_ACTION","leadGenFormResponse":"5c1d7e0a-9b42-4f6e-8a31-0d2f4b6c8e90-3","owner":{"a":"urn:li:sponsoredAccount:503000111"},"leadType":"SPONSORED","leadAction":"DELETED","occurredAt":1785000000000}"#;
+    let encoded: String = format!("hmacsha256={body}").bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let raw = "challengeCode=hmacsha256=[]".to_owned();
+    for query in [format!("challengeCode={encoded}"), raw] {
+        let reply =
+            source.receive(Arrived { method: "GET", query: &query, headers: &[], body: b"" }).unwrap();
+        assert_eq!(code(&reply), (400, "no_challenge_code".into()), "{query}");
+    }
+}
+
+#[test]
 fn a_refusal_repeats_nothing_of_what_arrived() {
     let (source, _) = source_at("{}", SAMPLE_MS);
     for replaced in [

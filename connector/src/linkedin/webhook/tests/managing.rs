@@ -24,6 +24,8 @@ struct Ledger {
     page: usize,
     /// Owners whose subscriptions the member may not see.
     forbidden: Vec<&'static str>,
+    /// Owners for which nothing can be created, with the status.
+    unproven: Vec<(&'static str, u16)>,
     /// An owner for which nothing can be created now.
     busy: Option<&'static str>,
     results: bool,
@@ -68,6 +70,10 @@ impl Ledger {
 
     fn create(&mut self, request: &Request) -> Response {
         let mut made: Value = serde_json::from_slice(request.body.as_deref().unwrap()).unwrap();
+        let of = |owner: &str| made["owner"].to_string().contains(owner);
+        if let Some((_, status)) = self.unproven.iter().find(|(owner, _)| of(owner)) {
+            return reply(*status, &json!({ "status": status, "code": "REFUSED" }));
+        }
         if self.busy.is_some_and(|owner| made["owner"].to_string().contains(owner)) {
             return Response { status: 503, body: b"busy".to_vec(), ..Response::default() };
         }
@@ -208,6 +214,27 @@ fn one_refused_owner_stops_no_other() {
 }
 
 #[test]
+fn one_owner_for_which_linkedin_creates_nothing_stops_no_other() {
+    for status in [400, 404, 409] {
+        let unproven = vec![("urn:li:sponsoredAccount:2", status)];
+        let (link, _) = linkedin(Ledger { unproven, ..ordinary() });
+        let made = now(open(&link, "{}").subscribe(URL, None)).unwrap();
+        assert_eq!(lines(&made), [("7000", "SPONSORED:1")], "{status}");
+        assert!(link.0.logs.borrow().iter().any(|line| line.contains("SPONSORED:2")), "{status}");
+    }
+}
+
+#[test]
+fn a_url_that_fails_the_challenge_is_not_tried_for_every_owner() {
+    let unproven = vec![("urn:li:sponsoredAccount:1", 400), ("urn:li:sponsoredAccount:2", 400)];
+    let (link, ledger) = linkedin(Ledger { unproven, ..ordinary() });
+    let failure = now(open(&link, r#"{"requests_in_flight":1}"#).subscribe(URL, None)).unwrap_err();
+    let Failure::Invalid { detail, .. } = failure else { panic!("{failure:?}") };
+    assert!(detail.message.contains("challenge") && detail.message.contains("client secret"), "{detail}");
+    assert_eq!(ledger.borrow().requests.iter().filter(|request| request.method == "POST").count(), 1);
+}
+
+#[test]
 fn if_every_owner_is_refused_the_call_is() {
     let forbidden = vec!["urn:li:sponsoredAccount:1", "urn:li:sponsoredAccount:2"];
     let (link, _) = linkedin(Ledger { forbidden, ..ordinary() });
@@ -238,6 +265,12 @@ fn only_urls_that_linkedin_can_call_are_subscribed() {
         "ftp://hooks.example.test/",
         "hooks.example.test",
         "https://",
+        "https://hooks/",
+        "https://192.0.2.7/",
+        "https://192.0.2.7:8443/",
+        "https://[2001:db8::7]/",
+        "https://printer.local/",
+        "https://hooks.example.test./",
         "https://user@hooks.example.test/",
         "https://user:word@hooks.example.test/",
         "https://hooks.example.test/#part",
