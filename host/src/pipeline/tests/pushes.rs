@@ -43,10 +43,10 @@ impl World {
     }
 
     /// A new record, or one that comes anew under the key that it had.
-    fn arrive(&self, key: String) {
+    fn arrive(&self, key: &str) {
         let time = self.tick();
-        self.held.lock().unwrap().insert(key.clone(), (time, time));
-        self.notices.lock().unwrap().push(change(&key, Op::Upsert, time));
+        self.held.lock().unwrap().insert(key.to_owned(), (time, time));
+        self.notices.lock().unwrap().push(change(key, Op::Upsert, time));
     }
 
     /// Withdraws one of those that are held, and returns its notice.
@@ -183,8 +183,8 @@ fn steps() -> impl Strategy<Value = Step> {
 
 async fn step(world: &Arc<World>, store: &SqliteStore, step: Step, number: usize) {
     match step {
-        Step::Arrive => world.arrive(format!("k{number}")),
-        Step::Again(pick) => world.arrive(format!("k{}", pick % (number + 1))),
+        Step::Arrive => world.arrive(&format!("k{number}")),
+        Step::Again(pick) => world.arrive(&format!("k{}", pick % (number + 1))),
         Step::Withdraw(pick) => {
             if let Some(notice) = world.withdraw(pick) {
                 world.notices.lock().unwrap().push(notice);
@@ -249,7 +249,7 @@ proptest! {
 #[tokio::test(start_paused = true)]
 async fn a_push_is_not_sent_again_by_the_pull_and_moves_no_cursor() {
     let (world, store) = (Arc::new(World::default()), SqliteStore::in_memory().unwrap());
-    world.arrive("k".to_owned());
+    world.arrive("k");
     let notice = world.notices.lock().unwrap().pop().unwrap();
     store.receive(PIPELINE, vec![notice], 1).await.unwrap();
     let process = Process::new(&world, Arc::new(store.clone()), &store);
