@@ -206,7 +206,7 @@ fn a_challenge_under_another_secret_does_not_prove_the_url() {
 
     let hook = Hook::start(&stage, Some("another"));
     let ended = Ended::of(&stage.webhook("subscribe", &["--url", &hook.url]).output().unwrap());
-    let ended = ended.with(1);
+    let ended = ended.with(2);
     assert!(ended.stderr.contains("challenge"), "{ended:?}");
     assert_eq!(stage.sandbox.webhooks().len(), 0);
 }
