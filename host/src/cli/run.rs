@@ -56,6 +56,12 @@ pub(super) async fn run(arguments: &args::Run, output: &Output) -> Exit {
         progress: progress(*output),
     };
     let report = engine.run(&job, &signals.stop).await;
+    if job.selection.is_some() && report.partitions.is_empty() && report.failure.is_none() && !report.stopped
+    {
+        let message =
+            "no partition is selected: `sluice discover` lists them, and what they can be narrowed by";
+        return output.fail(Exit::Usage, message);
+    }
     let told = Told { report: &report, http: assembly.http.tally().traffic() };
     output.result(&told, || text(&report, &told.http));
     finish(arguments, &told, &signals)

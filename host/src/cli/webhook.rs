@@ -63,15 +63,23 @@ fn open(hook: &Hook, output: Output) -> Result<Open, Exit> {
 async fn receive(arguments: &args::Receive, output: &Output) -> Exit {
     let request = match raw(&arguments.request).and_then(|bytes| http_request::parse(&bytes)) {
         Ok(request) => request,
-        Err(problem) => return output.fail(Exit::Usage, &format!("cannot take the request: {problem}")),
+        Err(problem) => {
+            say(&format!("error: cannot take the request: {problem}"));
+            return refuse(400, "no request that can be understood", Exit::Failed, *output);
+        }
     };
-    let open = match open(&arguments.hook, *output) {
+    // Whoever handed the request over waits for an answer, whatever is wrong here.
+    let busy = "not judged; the receiver says why";
+    let open = match open(&arguments.hook, Output::new(args::Format::Text)) {
         Ok(open) => open,
-        Err(exit) => return exit,
+        Err(exit) => return refuse(500, busy, exit, *output),
     };
     let webhook = match open.assembly.connect.source.open_webhook().await {
         Ok(webhook) => webhook,
-        Err(failure) => return output.fail(Exit::of(&failure), &failure.to_string()),
+        Err(failure) => {
+            say(&format!("error: {failure}"));
+            return refuse(503, busy, Exit::of(&failure), *output);
+        }
     };
     let receiver = Receiver {
         webhook,
@@ -87,6 +95,14 @@ async fn receive(arguments: &args::Receive, output: &Output) -> Exit {
         (true, true) => Exit::Success,
         (true, false) => work_off(open, *output).await,
     }
+}
+
+/// An answer of this program's own.
+fn refuse(status: u16, sentence: &str, exit: Exit, output: Output) -> Exit {
+    let headers = vec![("content-type".to_owned(), "text/plain; charset=utf-8".to_owned())];
+    let body = format!("{sentence}\n").into_bytes();
+    print_answer(&Answer { status, headers, body, ..Answer::default() }, output);
+    exit
 }
 
 async fn deliver(hook: &Hook, output: &Output) -> Exit {

@@ -299,3 +299,17 @@ fn is_whole(request: &[u8]) -> bool {
     });
     body.len() >= length.unwrap_or(0)
 }
+
+/// Whoever hands requests over sends back what is printed, so there is always an answer.
+#[test]
+fn what_is_no_request_is_answered_too() {
+    let stage = Stage::start(responses(5, 1));
+    for junk in ["", "hello", "POST / HTTP/1.1\r\ncontent-length: 9\r\n\r\nx"] {
+        let ended = feed(stage.webhook("receive", &[]), junk.as_bytes()).with(1);
+        assert!(ended.stdout.starts_with("HTTP/1.1 400\r\n"), "{junk}: {ended:?}");
+    }
+    let mut unset = stage.webhook("receive", &[]);
+    unset.env_remove("LINKEDIN_CLIENT_SECRET");
+    let ended = feed(unset, b"GET /?challengeCode=x HTTP/1.1\r\n\r\n").with(2);
+    assert!(ended.stdout.starts_with("HTTP/1.1 500\r\n") && ended.stderr.contains("LINKEDIN_CLIENT_SECRET"));
+}

@@ -276,3 +276,13 @@ fn trap_20_only_roles_in_force_count_whatever_their_key_is_called() {
     assert!(urls[0].contains("&state=APPROVED&"));
     assert!(!urls.iter().any(|url| url.ends_with("/organizations/4")), "a stale entry is not followed up");
 }
+
+/// Authorizing one member for one app with another set of scopes ends all its earlier tokens, so that two installations
+/// must ask for one set: it follows from no setting.
+#[test]
+fn trap_14_every_installation_asks_for_one_set_of_scopes() {
+    let wanted = crate::linkedin::credentials();
+    let scopes: Vec<&str> =
+        wanted[0]["scopes"].as_array().unwrap().iter().map(|scope| scope.as_str().unwrap()).collect();
+    assert_eq!(scopes, ["r_marketing_leadgen_automation", "r_ads", "r_organization_admin"]);
+}

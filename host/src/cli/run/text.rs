@@ -163,6 +163,9 @@ fn last_line(report: &RunReport) -> String {
         Verdict::Landed => "everything that was read has landed",
         Verdict::DeadLetters => "finished; the rejected records are kept as dead letters with their causes",
         Verdict::Stopped => "stopped; the next run goes on from here",
+        Verdict::Failed if landed(&report.counts) == 0 && some_done(report) => {
+            "failed in part; there was nothing new in the other partitions"
+        }
         Verdict::Failed if landed(&report.counts) == 0 => "failed; nothing was moved",
         Verdict::Failed => "failed in part; what landed is kept, and the next run goes on from there",
         Verdict::NothingStarted => "the run did not start",
@@ -176,6 +179,13 @@ fn last_line(report: &RunReport) -> String {
         duration(report.seconds),
         report.records_per_second
     )
+}
+
+fn some_done(report: &RunReport) -> bool {
+    report
+        .partitions
+        .iter()
+        .any(|partition| partition.tick.as_ref().is_some_and(|tick| tick.end == End::Done))
 }
 
 /// Records that changed something at the sink, or were found to be there.
