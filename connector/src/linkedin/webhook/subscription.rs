@@ -139,8 +139,14 @@ impl<C: Capabilities> Source<C> {
     /// The owners and kinds that can be read.
     async fn holdings(&self, selection: Option<&str>) -> Result<Vec<Holding>, Failure> {
         let partitions = self.partitions(Stream::LeadResponses.name(), selection).await?;
-        let active = partitions.into_iter().filter(|partition| partition.state == State::Active);
-        Ok(active.filter_map(|partition| Holding::parse(&partition.id)).collect())
+        let (active, other): (Vec<_>, Vec<_>) =
+            partitions.into_iter().partition(|partition| partition.state == State::Active);
+        if !other.is_empty() {
+            let message = "partitions that cannot be read have no subscription; `discover` names them";
+            let fields = json!({ "partitions": other.len() }).to_string();
+            self.capabilities.log(Level::Warn, message, &fields);
+        }
+        Ok(active.into_iter().filter_map(|partition| Holding::parse(&partition.id)).collect())
     }
 
     /// Works on owners and kinds side by side. One that is refused stops no other, unless none can be worked on. What may
