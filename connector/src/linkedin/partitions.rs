@@ -60,6 +60,12 @@ impl Roster {
     pub(super) fn roles(&self) -> Option<&Roles> {
         self.roles.as_ref()?.as_ref().ok()
     }
+
+    /// Names of the pages behind ad accounts, by number.
+    fn page_names(&self) -> BTreeMap<String, String> {
+        let accounts = self.accounts.iter().flatten().flat_map(BTreeMap::values);
+        accounts.filter_map(|account| Some((account.page.clone()?, account.page_name.clone()?))).collect()
+    }
 }
 
 impl<C: Capabilities> Source<C> {
@@ -177,8 +183,11 @@ impl<C: Capabilities> Source<C> {
         let seen = roster.roles().into_iter().flat_map(Roles::organizations);
         let numbers: BTreeSet<&str> =
             seen.chain(self.config.organizations.included()).filter(|number| covered(number)).collect();
-        let known: Vec<&str> = numbers.iter().copied().filter(|_| roster.roles().is_some()).collect();
-        let names = self.organization_names(&known).await?;
+        // The ad accounts have told the names of their pages already.
+        let mut names = roster.page_names();
+        let unknown = |number: &&str| roster.roles().is_some() && !names.contains_key(*number);
+        let unknown: Vec<&str> = numbers.iter().copied().filter(unknown).collect();
+        names.extend(self.organization_names(&unknown).await?);
         let mut partitions = Vec::new();
         for number in numbers {
             let name = names.get(number).map(String::as_str);
