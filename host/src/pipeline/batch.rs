@@ -13,7 +13,7 @@ use super::breach::{Breach, problem};
 use crate::store::{Cause, Op};
 
 /// Longest key, in bytes.
-const MAX_KEY_BYTES: usize = 512;
+pub(super) const MAX_KEY_BYTES: usize = 512;
 
 /// Where each key stands among the records. Shared with whoever must know which keys are in flight.
 pub(super) type Places = Arc<HashMap<Arc<str>, usize>>;

@@ -8,8 +8,10 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::batch::MAX_KEY_BYTES;
 use super::breach::{Breach, problem};
 use super::port::{Clock, NoticeReply, NoticeRequest, Webhook};
+use super::run::MAX_ID_BYTES;
 use crate::failure::Failure;
 use crate::store::{Change, Op, Receipt, Store};
 
@@ -21,8 +23,6 @@ const JUDGEMENT: Duration = Duration::from_millis(2_000);
 const KEEPING: Duration = Duration::from_millis(800);
 /// Most changes of one notice.
 const MAX_CHANGES: usize = 10_000;
-/// Longest key and partition, in bytes.
-const MAX_KEY_BYTES: usize = 512;
 /// Where changes go of which the component does not say the partition.
 const UNKNOWN_PARTITION: &str = "pushed";
 
@@ -134,10 +134,10 @@ fn changes(text: &str) -> Result<Vec<Change>, Breach> {
         let told: Told = serde_json::from_str(line)
             .map_err(|error| Breach::NotAChange { line: line_number, problem: problem(&error) })?;
         let partition = told.partition.unwrap_or_else(|| UNKNOWN_PARTITION.to_owned());
-        if told.key.is_empty() || told.key.len() > MAX_KEY_BYTES || partition.len() > MAX_KEY_BYTES {
+        if told.key.is_empty() || told.key.len() > MAX_KEY_BYTES || partition.len() > MAX_ID_BYTES {
             return Err(Breach::NotAChange {
                 line: line_number,
-                problem: "a key of 1 to 512 bytes is needed".to_owned(),
+                problem: "a key of 1 to 512 bytes is needed, and a partition of at most 256".to_owned(),
             });
         }
         changes.push(Change {

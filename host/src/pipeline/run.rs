@@ -21,7 +21,7 @@ use crate::store::{PartitionNote, Peek, Store, StoreError};
 /// Most partitions that a source may list.
 const MAX_PARTITIONS: usize = 100_000;
 /// Longest id of a partition, in bytes.
-const MAX_ID_BYTES: usize = 256;
+pub(super) const MAX_ID_BYTES: usize = 256;
 /// Tells the waits of opening and listing from those of pages.
 const OPEN_SALT: u64 = 2 << 32;
 
