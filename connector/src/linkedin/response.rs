@@ -17,10 +17,8 @@ use super::form::{Form, Question};
 use super::names::{Names, Tables, Thing};
 use super::restli::scalar;
 use super::slim::Forms;
+use super::stream::Stream;
 use super::wire::{self, Element, EntityInfo, Given, Id, Metadata, MetadataInfo, OwnerInfo, Seen};
-
-/// The stream's name.
-pub(super) const STREAM: &str = "lead_responses";
 
 /// What is known beforehand, from the partition and the configuration.
 #[derive(Debug, Clone, Copy)]
@@ -112,7 +110,7 @@ impl<'a> Recurring<'a> {
             reason: "submitted from the form's preview; test_leads = \"include\" passes test leads on".into(),
         });
         let time = Some(element.submitted_at.0);
-        let (key, stream) = (data.id.reborrow(), STREAM.into());
+        let (key, stream) = (data.id.reborrow(), Stream::LeadResponses.name().into());
         let envelope = Envelope { key, op: Op::Upsert, stream, time, data: Some(&data), skip };
         serde_json::to_writer(&mut *out, &envelope)?;
         out.push(b'\n');
